@@ -1,0 +1,53 @@
+/**
+ * Every error the domain raises. `message` and `errors` are safe to show; `cause` is for the log.
+ * The kinds are a stable vocabulary; the HTTP surfaces translate each to a status once.
+ */
+
+/** What went wrong, for whoever has to answer with a status. */
+export type ErrorKind =
+  | 'malformed' // 400: could not be read at all
+  | 'invalid' // 422: readable, but breaks a rule
+  | 'forbidden' // 403: the caller lacks the scope or may not grant this
+  | 'not_found' // 404: absent, or not the caller's to see
+  | 'conflict' // 409: a duplicate, or something still refers to it
+  | 'precondition_failed' // 412: If-Match names another version
+  | 'busy' // 503: a bounded queue is full; try again shortly
+  | 'unavailable'; // 503: the store cannot be reached
+
+/** One mistake: where (exactly one of the three) and what. */
+export type Mistake = { detail: string } & (
+  | { pointer: string }
+  | { parameter: string }
+  | { header: string }
+);
+
+export class DomainError extends Error {
+  readonly kind: ErrorKind;
+  readonly errors: readonly Mistake[];
+
+  /**
+   * @param kind which status it deserves
+   * @param message one sentence, safe to show
+   * @param errors every mistake at once, for 400, 409 and 422
+   */
+  constructor(
+    kind: ErrorKind,
+    message: string,
+    { errors = [], cause }: { errors?: readonly Mistake[]; cause?: unknown } = {},
+  ) {
+    super(message, { cause });
+    this.name = 'DomainError';
+    this.kind = kind;
+    this.errors = errors;
+  }
+}
+
+/** @returns an `invalid` error naming all of `errors`. */
+export function invalid(errors: readonly Mistake[]): DomainError {
+  return new DomainError('invalid', 'The request breaks a rule; see errors.', { errors });
+}
+
+/** @returns the one answer for what is absent and for what the caller may not see. */
+export function notFound(what: string): DomainError {
+  return new DomainError('not_found', `There is no such ${what}.`);
+}
