@@ -1,0 +1,42 @@
+/** What a token says (RFC 9068 section 2.2, and what gateways ask for beside it). */
+import type { Grant } from './grants.ts';
+
+export interface AccessTokenClaims {
+  readonly iss: string;
+  readonly sub: string;
+  readonly client_id: string;
+  readonly azp: string;
+  readonly aud: string;
+  readonly iat: number;
+  readonly nbf: number;
+  readonly exp: number;
+  readonly jti: string;
+  readonly scope: string;
+  /** The same scopes as a list: what Spring and Azure-minded gateways read. */
+  readonly scp: readonly string[];
+  readonly roles: readonly string[];
+  readonly environment: string;
+}
+
+/** @param iat seconds since 1970 @param lifetimeSeconds until `exp` */
+export function claimsOf(
+  { standing, api, scopes }: Grant,
+  { issuer, jti, iat, lifetimeSeconds }: { issuer: string; jti: string; iat: number; lifetimeSeconds: number },
+): AccessTokenClaims {
+  const { client, roles } = standing;
+  return {
+    iss: issuer,
+    sub: client.id,
+    client_id: client.id,
+    azp: client.id,
+    aud: api.identifier,
+    iat,
+    nbf: iat,
+    exp: iat + lifetimeSeconds,
+    jti,
+    scope: scopes.join(' '),
+    scp: scopes,
+    roles,
+    environment: client.environment,
+  };
+}
