@@ -1,0 +1,72 @@
+/** What both adapters read off a table's declaration, and the checks that keep names and values from being taken for code. */
+import type { AnyTable, StoredRecord } from '../domain/store.ts';
+
+/** What a record may be filtered by. */
+export type FilterValue = string | boolean | null;
+
+const NAME = /^[a-z][a-z0-9_]*$/;
+
+/**
+ * Names of tables and members become part of SQL and of indexes' names.
+ * @throws TypeError for a declaration with a name that is not plain lower case
+ */
+export function checkDeclaration(table: AnyTable): void {
+  for (const name of [table.name, ...filterable(table), table.expiry ?? 'id']) {
+    if (!NAME.test(name)) throw new TypeError(`The table ${table.name} declares "${name}": only a-z, 0-9 and _ may be used.`);
+  }
+}
+
+/**
+ * @returns the entries of `where`
+ * @throws TypeError for a member without an index and for a value that could be taken for an operator
+ */
+export function filters(table: AnyTable, where: Readonly<Record<string, unknown>>): [string, FilterValue][] {
+  const declared = filterable(table);
+  return Object.entries(where).map(([member, value]) => {
+    if (!declared.has(member)) throw new TypeError(`${table.name} declares no index on "${member}".`);
+    if (value !== null && typeof value !== 'string' && typeof value !== 'boolean') {
+      throw new TypeError(`${table.name} cannot be filtered by a ${typeof value} in "${member}".`);
+    }
+    return [member, value];
+  });
+}
+
+/** @throws TypeError where `by` does not name exactly one of the table's unique sets */
+export function uniqueFilters(table: AnyTable, by: Readonly<Record<string, string>>): [string, FilterValue][] {
+  const entries = filters(table, by);
+  const isUnique = (table.unique ?? []).some(
+    (members) => members.length === entries.length && members.every((member) => Object.hasOwn(by, member)),
+  );
+  if (!isUnique) throw new TypeError(`${table.name} declares no unique set of ${Object.keys(by).join(', ')}.`);
+  return entries;
+}
+
+/**
+ * @returns each unique set with the record's values. A set with a value that is not a string is left out: as in
+ * SQL, what is null is equal to nothing.
+ */
+export function uniqueValues(table: AnyTable, record: StoredRecord): [string, string][][] {
+  const sets = (table.unique ?? []).map((members) =>
+    members.map((member): [string, unknown] => [member, (record as unknown as Record<string, unknown>)[member]]),
+  );
+  return sets.filter((set): set is [string, string][] => set.every(([, value]) => typeof value === 'string'));
+}
+
+/** @returns when the record counts as absent, in milliseconds; null for never. */
+export function expiryOf(table: AnyTable, record: object): number | null {
+  if (table.expiry === undefined) return null;
+  const time = (record as Record<string, unknown>)[table.expiry] ?? null;
+  if (time === null) return null;
+  const milliseconds = typeof time === 'string' ? Date.parse(time) : Number.NaN;
+  if (Number.isNaN(milliseconds)) throw new TypeError(`${table.name} has a "${table.expiry}" that is no RFC 3339 time.`);
+  return milliseconds;
+}
+
+/** @returns what the record refers to, each once. */
+export function referencesOf(table: AnyTable, record: StoredRecord): string[] {
+  return [...new Set(table.references?.(record) ?? [])];
+}
+
+function filterable(table: AnyTable): Set<string> {
+  return new Set(['id', ...(table.indexes ?? []), ...(table.unique ?? []).flat()]);
+}

@@ -1,0 +1,75 @@
+/**
+ * The stores that a test is to pass on. Loop over them: `for (const store of stores()) describe(store.name, { skip: store.skip }, …)`.
+ * MongoDB is the replica set that `scripts/test.ts` started; without it the tests say that they did not run.
+ */
+import { randomBytes } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { MongoClient } from 'mongodb';
+
+export interface FreshStore {
+  /** For `openStorage`; as often as a test wants handles on the same store. */
+  readonly uri: string;
+  /** Deletes everything. Close the handles first. */
+  dispose(): Promise<void>;
+}
+
+export interface Store {
+  readonly name: 'embedded' | 'mongodb';
+  /** False, or why tests on this store cannot run: the `skip` of node:test. */
+  readonly skip: false | string;
+  /** @returns an empty store of one's own */
+  fresh(): Promise<FreshStore>;
+}
+
+/** @returns every store that Latchkey can be kept in. */
+export function stores(): Store[] {
+  const cluster = clusterUri();
+  return [
+    { name: 'embedded', skip: false, fresh: freshFile },
+    {
+      name: 'mongodb',
+      skip: cluster === undefined && 'NOT RUN: no MongoDB; `npm test` starts one and names the reason where it cannot',
+      fresh: () => freshDatabase(cluster),
+    },
+  ];
+}
+
+/** @returns the URI, without a database, of the replica set that this run may use. */
+export function clusterUri(): string | undefined {
+  return process.env['LATCHKEY_TEST_MONGODB_URI'] || undefined;
+}
+
+async function freshFile(): Promise<FreshStore> {
+  const folder = await mkdtemp(join(tmpdir(), 'latchkey-test-'));
+  return {
+    uri: `sqlite:${join(folder, 'latchkey.db')}`,
+    dispose: () => rm(folder, { recursive: true, force: true }),
+  };
+}
+
+async function freshDatabase(cluster: string | undefined): Promise<FreshStore> {
+  if (cluster === undefined) throw new Error('There is no MongoDB to make a database on: skip this test.');
+  const name = `latchkey_test_${randomBytes(6).toString('hex')}`;
+  const uri = databaseUri(cluster, name);
+  return {
+    uri,
+    async dispose() {
+      const client = new MongoClient(uri, { serverSelectionTimeoutMS: 20_000 });
+      try {
+        await client.db(name).dropDatabase();
+      } finally {
+        await client.close();
+      }
+    },
+  };
+}
+
+/** @returns `cluster` with the database `name`; whoever logs in still does so where he did. */
+export function databaseUri(cluster: string, name: string): string {
+  const [, hosts, database = '', options = ''] = /^([^/]+\/\/[^/?]+)\/?([^?]*)\??(.*)$/.exec(cluster) ?? [];
+  const source = database !== '' && !options.includes('authSource') ? `authSource=${database}` : '';
+  const query = [options, source].filter((part) => part !== '').join('&');
+  return `${hosts}/${name}${query === '' ? '' : `?${query}`}`;
+}
