@@ -1,0 +1,30 @@
+/** Who holds a token for the admin API. */
+import type { Principal } from '../domain/principal.ts';
+import { permissionsOf } from '../domain/standing.ts';
+import { type Knowledge, statusOf } from '../domain/token-status.ts';
+import type { TokenReader } from './token-reader.ts';
+
+/**
+ * @returns a function that gives the principal behind a bearer token, or undefined: `typ` must be `at+jwt` and `aud`
+ * exactly the admin API (RFC 9068 section 4)
+ */
+export function adminAuthentication(
+  reader: TokenReader,
+  knowledge: Knowledge,
+  resource: string,
+): (bearer: string) => Promise<Principal | undefined> {
+  return async function authenticate(bearer) {
+    const read = await reader.read(bearer);
+    if (read === undefined || read.typ !== 'at+jwt' || read.claims.aud !== resource) return undefined;
+    const status = await statusOf(knowledge, read.claims);
+    if (!status.active) return undefined;
+    // A token's scopes count no further than its client's rights reach today.
+    const rights = status.standing.rights.get(status.api.id) ?? new Set();
+    return {
+      kind: 'machine',
+      client_id: read.claims.client_id,
+      scopes: new Set(read.claims.scp.filter((scope) => rights.has(scope))),
+      holds: permissionsOf(status.standing),
+    };
+  };
+}

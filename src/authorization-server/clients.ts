@@ -1,0 +1,106 @@
+/** Shows clients to the engine, read-only, and answers whether a presented secret or assertion is theirs. */
+import { createHash, randomBytes } from 'node:crypto';
+import { compactVerify, importJWK, type JWK } from 'jose';
+import type { Adapter, AdapterPayload } from 'oidc-provider';
+import type { Catalogue } from '../domain/catalogue.ts';
+import { shortKeyId } from '../domain/client-keys.ts';
+import type { PublicJwks } from '../domain/clients.ts';
+import { shortId } from '../domain/ids.ts';
+import type { LastUsed } from '../domain/last-used.ts';
+import type { Secrets } from '../domain/secrets.ts';
+import { isEnabled } from '../domain/standing.ts';
+
+/** The methods by which clients may authenticate; the engine and the metadata know no other. */
+export const CLIENT_AUTH_METHODS = ['client_secret_basic', 'client_secret_post', 'private_key_jwt'] as const;
+
+/** The algorithms of client assertions; none is symmetric, for the projected secret is no key. */
+export const ASSERTION_ALGORITHMS = [
+  'RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'EdDSA',
+] as const; // biome-ignore format: one family after the other
+
+/** How far ahead an assertion may end, in seconds (RFC 7523 section 3: reasonable limits). */
+export const LONGEST_ASSERTION_SECONDS = 300;
+
+export class EngineClients {
+  readonly #catalogue: Catalogue;
+  readonly #secrets: Secrets;
+  readonly #lastUsed: LastUsed;
+  // The engine insists on a secret's being there. It never compares with this one, and nobody can know it.
+  readonly #placeholder = randomBytes(32).toString('base64url');
+
+  constructor(catalogue: Catalogue, secrets: Secrets, lastUsed: LastUsed) {
+    this.#catalogue = catalogue;
+    this.#secrets = secrets;
+    this.#lastUsed = lastUsed;
+  }
+
+  /** The engine's adapter for its model `Client`: it can only find. */
+  get adapter(): Adapter {
+    const refuse = () => Promise.reject(new Error('the engine may not write clients'));
+    return {
+      find: (id) => this.#project(id),
+      findByUid: () => Promise.resolve(undefined),
+      findByUserCode: () => Promise.resolve(undefined),
+      upsert: refuse,
+      consume: refuse,
+      destroy: refuse,
+      revokeByGrantId: refuse,
+    };
+  }
+
+  /** @returns the short id of the client's secret that this is, or undefined */
+  async matchSecret(clientId: string, presented: string): Promise<string | undefined> {
+    const standing = await this.#catalogue.standing(clientId);
+    if (standing === undefined) return undefined;
+    const now = Date.now();
+    const secret = await this.#secrets.match(clientId, presented, standing.secrets, now);
+    if (secret === undefined) return undefined;
+    this.#lastUsed.note(secret.id, now);
+    return shortId(secret.id);
+  }
+
+  /** @returns the short id of the client's key that signed an assertion which was verified */
+  async signerOf(clientId: string, assertion: string, kid: string | undefined): Promise<string> {
+    const jwks = (await this.#catalogue.standing(clientId))?.client.jwks;
+    // Keys behind a jwks_uri come and go without our doing; their tokens end by other means.
+    if (!jwks)
+      return createHash('sha256')
+        .update(kid ?? '')
+        .digest('base64url')
+        .slice(0, 10);
+    const likely = jwks.keys.filter((key) => kid === undefined || key.kid === undefined || key.kid === kid);
+    const [only] = likely;
+    if (likely.length === 1 && only) return shortKeyId(only);
+    return await findSigner(likely, assertion);
+  }
+
+  async #project(id: string): Promise<AdapterPayload | undefined> {
+    const standing = await this.#catalogue.standing(id);
+    // What is disabled looks like what does not exist, to the byte.
+    if (standing === undefined || !isEnabled(standing)) return undefined;
+    const { client } = standing;
+    const method = client.token_endpoint_auth_method;
+    return {
+      client_id: client.id,
+      grant_types: ['client_credentials'],
+      response_types: [],
+      redirect_uris: [],
+      token_endpoint_auth_method: method,
+      ...(method === 'private_key_jwt' ? {} : { client_secret: this.#placeholder }),
+      ...(client.jwks === null ? {} : { jwks: client.jwks }),
+      ...(client.jwks_uri === null ? {} : { jwks_uri: client.jwks_uri }),
+    };
+  }
+}
+
+async function findSigner(keys: PublicJwks['keys'], assertion: string): Promise<string> {
+  for (const key of keys) {
+    try {
+      await compactVerify(assertion, ({ alg }) => importJWK(key as JWK, alg));
+      return shortKeyId(key);
+    } catch {
+      // Not this one; the engine has verified that it is one of them.
+    }
+  }
+  throw new Error('an assertion was verified by a key that is no longer the client’s');
+}

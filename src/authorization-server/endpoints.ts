@@ -1,0 +1,160 @@
+/**
+ * The three OAuth endpoints that clients post to. The engine reads the request, authenticates the client and words
+ * the errors; issuing is decided by the domain through its hooks, introspection and revocation are answered here,
+ * because the engine refuses both for JWTs.
+ */
+import type { Context, Middleware } from 'koa';
+import { DomainError } from '../domain/errors.ts';
+import { INACTIVE, introspect } from '../domain/introspection.ts';
+import { revokeToken } from '../domain/revocations.ts';
+import type { Standing } from '../domain/standing.ts';
+import { DuplicateError, type Storage } from '../domain/store.ts';
+import type { Knowledge } from '../domain/token-status.ts';
+import { type ChangeObserver, Unit } from '../domain/unit.ts';
+import { TOKEN_PLACEHOLDER } from './artifacts.ts';
+import { INTROSPECTION_ALGORITHM } from './discovery.ts';
+import { type Form, presentToEngine, readForm, UnreadableForm, withoutRepeatedCredentials } from './form-request.ts';
+import type { Keys } from './keys.ts';
+import { PATHS } from './provider.ts';
+import { stateOfRequest } from './request-state.ts';
+import type { TokenReader } from './token-reader.ts';
+
+const SIGNED_INTROSPECTION = 'application/token-introspection+jwt';
+const RETRY_AFTER_SECONDS = '2';
+
+export interface EndpointParts {
+  readonly issuer: string;
+  /** The engine of this moment; a request ends on the one that it began with. */
+  readonly engine: () => Middleware;
+  readonly keys: Keys;
+  readonly reader: TokenReader;
+  readonly knowledge: Knowledge & { secondsToServe(): number };
+  readonly storage: Storage;
+  readonly observer: ChangeObserver;
+  /** Told how each request ended: an OAuth error code, or `ok`. */
+  readonly onOutcome: (endpoint: keyof typeof ENDPOINTS, outcome: string, ctx: Context) => void;
+  readonly onError: (error: unknown) => void;
+}
+
+const ENDPOINTS = { token: PATHS.token, introspection: PATHS.introspection, revocation: PATHS.revocation };
+type Endpoint = keyof typeof ENDPOINTS;
+
+/** Serves the token, introspection and revocation endpoints (RFC 6749 section 3.2, RFC 7662, RFC 7009). */
+export function oauthEndpoints(parts: EndpointParts): Middleware {
+  const endpoints = new Map(Object.entries(ENDPOINTS).map(([name, path]) => [path, name as Endpoint]));
+  return async function serveOAuthEndpoint(ctx, next) {
+    const endpoint = endpoints.get(ctx.path as (typeof PATHS)[Endpoint]);
+    if (endpoint === undefined) return await next();
+    try {
+      await answer(parts, endpoint, ctx);
+    } catch (error) {
+      answerError(parts, ctx, error);
+    }
+    ctx.set('Cache-Control', 'no-store');
+    parts.onOutcome(endpoint, outcomeOf(ctx), ctx);
+  };
+}
+
+async function answer(parts: EndpointParts, endpoint: Endpoint, ctx: Context): Promise<void> {
+  if (ctx.method !== 'POST') {
+    ctx.set('Allow', 'POST');
+    throw new UnreadableForm('only POST is known here', 405);
+  }
+  parts.knowledge.secondsToServe();
+  const accepted = ctx.get('Accept');
+  const form = await readForm(ctx);
+  if (endpoint === 'token') {
+    await runEngine(parts, ctx, form);
+    if (ctx.status === 200) ctx.body = { ...(ctx.body as object), scope: grantedScope(ctx) };
+    return;
+  }
+  // The engine authenticates the caller and checks the parameters; the token itself is ours to look up.
+  const { token } = form;
+  const shown = typeof token === 'string' && token !== '' ? { ...form, token: TOKEN_PLACEHOLDER } : form;
+  await runEngine(parts, ctx, withoutRepeatedCredentials(shown, ctx.req.headers.authorization));
+  if (ctx.status !== 200) return;
+  const caller = await parts.knowledge.standing(callerOf(ctx));
+  if (caller === undefined) throw new DomainError('unavailable', 'The client has just gone.');
+  if (endpoint === 'introspection') await answerIntrospection(parts, ctx, caller, String(token), accepted);
+  else await revoke(parts, caller, String(token));
+}
+
+async function runEngine({ engine, issuer }: EndpointParts, ctx: Context, form: Form): Promise<void> {
+  presentToEngine(ctx, new URL(issuer), form);
+  await engine()(ctx, async () => {});
+  // The engine allows any origin; machines have none, and what answers everyone alike varies with nothing.
+  for (const header of ['Access-Control-Allow-Origin', 'Access-Control-Expose-Headers', 'Vary']) ctx.remove(header);
+  const { failure } = stateOfRequest(ctx);
+  if (failure !== undefined) throw failure;
+}
+
+async function answerIntrospection(
+  { knowledge, reader, keys, issuer }: EndpointParts,
+  ctx: Context,
+  caller: Standing,
+  token: string,
+  accepted: string,
+): Promise<void> {
+  const read = await reader.read(token);
+  const introspection = read ? await introspect(knowledge, caller, read.claims) : INACTIVE;
+  if (!accepted.toLowerCase().includes(SIGNED_INTROSPECTION)) {
+    ctx.body = introspection;
+    return;
+  }
+  // RFC 9701 section 5: aud is who asked, so that an answer cannot be shown to another.
+  const signed = { iss: issuer, aud: caller.client.id, iat: Math.floor(Date.now() / 1000) };
+  ctx.body = await keys.sign(
+    { ...signed, token_introspection: { ...introspection } },
+    INTROSPECTION_ALGORITHM,
+    'token-introspection+jwt',
+  );
+  ctx.type = SIGNED_INTROSPECTION;
+}
+
+async function revoke({ reader, storage, observer }: EndpointParts, caller: Standing, token: string): Promise<void> {
+  const read = await reader.read(token);
+  // RFC 7009 section 2.2: an unknown token is not an error; another's is none of the caller's business.
+  if (read === undefined || read.claims.client_id !== caller.client.id) return;
+  const unit = new Unit();
+  revokeToken(unit, read.claims.jti, read.claims.exp);
+  try {
+    await unit.commit(storage, observer);
+  } catch (error) {
+    const isAlreadyRevoked = error instanceof DomainError && error.cause instanceof DuplicateError;
+    if (!isAlreadyRevoked) throw error;
+  }
+}
+
+/** Words what the engine did not: RFC 6749 section 5.2, and 503 where nothing may be answered. */
+function answerError({ onError }: EndpointParts, ctx: Context, error: unknown): void {
+  if (error instanceof UnreadableForm) {
+    ctx.status = error.status;
+    ctx.body = { error: 'invalid_request', error_description: error.message };
+    // What was not read to its end must not be taken for the next request.
+    if (error.status === 413) ctx.set('Connection', 'close');
+    return;
+  }
+  if (error instanceof DomainError && (error.kind === 'busy' || error.kind === 'unavailable')) {
+    ctx.status = 503;
+    ctx.set('Retry-After', RETRY_AFTER_SECONDS);
+    ctx.body = { error: 'temporarily_unavailable', error_description: error.message };
+  } else {
+    ctx.status = 500;
+    ctx.body = { error: 'server_error', error_description: 'something went wrong here; it was noted' };
+  }
+  onError(error);
+}
+
+function grantedScope(ctx: Context): string {
+  return stateOfRequest(ctx).grant?.scopes.join(' ') ?? '';
+}
+
+function callerOf(ctx: Context): string {
+  const { oidc } = ctx as unknown as { oidc: { client?: { clientId: string } } };
+  return String(oidc.client?.clientId);
+}
+
+function outcomeOf(ctx: Context): string {
+  const body = ctx.body as { error?: unknown } | null;
+  return typeof body === 'object' && typeof body?.error === 'string' ? body.error : 'ok';
+}

@@ -1,0 +1,107 @@
+/**
+ * Reads the form of a request to an OAuth endpoint, and shows it to the engine as the issuer's clients mean it.
+ * The engine derives the audiences that it accepts from `Host`, the scheme and the target, and its page format from
+ * `Accept`: it is given the issuer's own, so that nothing a stranger writes into those headers counts.
+ */
+import type { IncomingMessage } from 'node:http';
+import * as querystring from 'node:querystring';
+import { Readable } from 'node:stream';
+import type { Context } from 'koa';
+
+const MAX_BYTES = 64 * 1024;
+const MAX_PARAMETERS = 50;
+const FORM = 'application/x-www-form-urlencoded';
+
+/** Parameters by name; an array where one was repeated. */
+export type Form = Record<string, string | string[] | undefined>;
+
+/** A request that cannot be read: RFC 6749 section 5.2 `invalid_request`. */
+export class UnreadableForm extends Error {
+  readonly status: number;
+  constructor(description: string, status = 400) {
+    super(description);
+    this.name = 'UnreadableForm';
+    this.status = status;
+  }
+}
+
+/** @throws UnreadableForm for another content type, too much, what is not UTF-8, and NUL */
+export async function readForm(ctx: Context): Promise<Form> {
+  if (!ctx.is(FORM)) throw new UnreadableForm(`the body must be ${FORM}`);
+  const bytes = await readBytes(ctx.req);
+  let text: string;
+  try {
+    text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+    // Escapes are decoded leniently by querystring; a wrong one is refused here.
+    decodeURIComponent(text.replaceAll('+', ' '));
+  } catch {
+    throw new UnreadableForm('the body is not a form in UTF-8');
+  }
+  const form = querystring.parse(text, '&', '=', { maxKeys: MAX_PARAMETERS + 1 });
+  if (Object.keys(form).length > MAX_PARAMETERS) throw new UnreadableForm('too many parameters', 413);
+  for (const value of Object.values(form)) {
+    if ([value].flat().some((one) => one?.includes('\0'))) throw new UnreadableForm('a parameter holds a NUL');
+  }
+  return form;
+}
+
+async function readBytes(request: IncomingMessage): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  let length = 0;
+  // Stopping early must leave the socket open for the answer.
+  for await (const chunk of request.iterator({ destroyOnReturn: false })) {
+    length += chunk.length;
+    if (length > MAX_BYTES) throw new UnreadableForm(`the body is longer than ${MAX_BYTES} bytes`, 413);
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks, length);
+}
+
+/**
+ * Replaces the context's request by one with this form, the issuer's host and scheme, and no other header than the
+ * client's credentials.
+ */
+export function presentToEngine(ctx: Context, issuer: URL, form: Form): void {
+  const body = Buffer.from(querystring.stringify(form));
+  const { authorization } = ctx.req.headers;
+  const request = Object.assign(Readable.from([body]), {
+    method: 'POST',
+    url: ctx.path,
+    httpVersion: ctx.req.httpVersion,
+    headers: {
+      host: issuer.host,
+      accept: 'application/json',
+      'content-type': FORM,
+      'content-length': String(body.length),
+      ...(authorization === undefined ? {} : { authorization }),
+    },
+    socket: { encrypted: issuer.protocol === 'https:', remoteAddress: ctx.req.socket.remoteAddress },
+  }) as unknown as IncomingMessage;
+  ctx.req = request;
+  ctx.request.req = request;
+  ctx.response.req = request;
+  ctx.originalUrl = ctx.path;
+  ctx.request.originalUrl = ctx.path;
+}
+
+/**
+ * Some gateways send the same credentials in the header and in the body (lua-resty-openidc). RFC 6749 section 2.3
+ * forbids two methods at once; where both say the same, the body's is dropped.
+ */
+export function withoutRepeatedCredentials(form: Form, authorization: string | undefined): Form {
+  const [scheme, encoded] = (authorization ?? '').split(' ');
+  if (scheme?.toLowerCase() !== 'basic' || encoded === undefined) return form;
+  const [id, secret] = Buffer.from(encoded, 'base64').toString().split(/:(.*)/s);
+  if (id === undefined || secret === undefined) return form;
+  if (form['client_secret'] !== formDecoded(secret) || form['client_id'] !== formDecoded(id)) return form;
+  const { client_secret: _dropped, ...rest } = form;
+  return rest;
+}
+
+function formDecoded(text: string): string {
+  try {
+    return decodeURIComponent(text.replaceAll('+', ' '));
+  } catch {
+    return text;
+  }
+}

@@ -1,0 +1,191 @@
+/**
+ * The engine, configured: which doors are open and which of our rules answer its questions. A provider cannot change
+ * its keys, so each change of the signing keys makes a new one (docs/decisions/0002).
+ */
+import Provider, { type Configuration, errors, type KoaContextWithOIDC } from 'oidc-provider';
+import { claimsOf } from '../domain/claims.ts';
+import { type ApiLookup, decideGrant, GrantRefusal } from '../domain/grants.ts';
+import { CLOCK_TOLERANCE_SECONDS } from '../domain/revocations.ts';
+import { newTokenId } from '../domain/token-ids.ts';
+import type { Knowledge } from '../domain/token-status.ts';
+import type { Artifacts } from './artifacts.ts';
+import { ASSERTION_ALGORITHMS, CLIENT_AUTH_METHODS, type EngineClients, LONGEST_ASSERTION_SECONDS } from './clients.ts';
+import type { Keys, Signing } from './keys.ts';
+import { type RequestState, stateOfRequest } from './request-state.ts';
+
+export const PATHS = {
+  token: '/oauth2/token',
+  introspection: '/oauth2/introspect',
+  revocation: '/oauth2/revoke',
+  jwks: '/oauth2/jwks',
+} as const;
+
+export interface ProviderParts {
+  readonly issuer: string;
+  readonly keys: Keys;
+  readonly clients: EngineClients;
+  readonly lookup: ApiLookup & Pick<Knowledge, 'standing'>;
+  readonly artifactsOf: (model: string) => Artifacts;
+  /** How long a token may live at the most, by how long what is known may be used. */
+  readonly secondsToServe: () => number;
+  /** Uses an assertion up; false where it was used before. */
+  readonly useAssertion: (clientId: string, jti: string, exp: number) => Promise<boolean>;
+  readonly fetch: typeof fetch;
+  /** Signs the engine's cookies, of which none is ever set. */
+  readonly cookieKey: string;
+}
+
+/** @returns the engine with the keys that sign now */
+export function createProvider(parts: ProviderParts): Provider {
+  const provider = new Provider(parts.issuer, configuration(parts));
+  // The engine compares secrets as text. Ours are hashed, and there may be several (docs/decisions/0002); it awaits this.
+  provider.Client.prototype.compareClientSecret = async function (presented: string) {
+    const credential = await parts.clients.matchSecret(this.clientId, presented);
+    if (credential === undefined || Provider.ctx === undefined) return false;
+    stateOfRequest(Provider.ctx).credential = credential;
+    return true;
+  };
+  // The engine looks for a replay, then saves it: of many at once several pass. Ours is one atomic insert.
+  Object.assign(provider.ReplayDetection, { unique: parts.useAssertion });
+  provider.on('server_error', (ctx: KoaContextWithOIDC, failure: Error) => {
+    stateOfRequest(ctx).failure = failure;
+  });
+  return provider;
+}
+
+function configuration(parts: ProviderParts): Configuration {
+  const off = { enabled: false };
+  return {
+    adapter: (model: string) => (model === 'Client' ? parts.clients.adapter : parts.artifactsOf(model)),
+    jwks: { keys: [...parts.keys.signing()].map(privateJwk) },
+    routes: { ...PATHS },
+    // Nothing but what is named here exists: RFC 9700 section 2.4, least privilege for the engine too.
+    clientAuthMethods: [...CLIENT_AUTH_METHODS],
+    enabledJWA: { clientAuthSigningAlgValues: [...ASSERTION_ALGORITHMS] },
+    responseTypes: [],
+    scopes: [],
+    claims: {},
+    pkce: { required: () => true },
+    clockTolerance: CLOCK_TOLERANCE_SECONDS,
+    clientBasedCORS: () => false,
+    cookies: { keys: [parts.cookieKey] },
+    fetch: (url, options) => parts.fetch(url, options),
+    findAccount: () => undefined,
+    features: {
+      clientCredentials: { enabled: true },
+      introspection: { enabled: true, allowedPolicy: () => false },
+      revocation: { enabled: true, allowedPolicy: () => false },
+      resourceIndicators: {
+        enabled: true,
+        defaultResource: (ctx) => decide(parts, ctx, undefined),
+        getResourceServerInfo: async (ctx, resource) => {
+          await decide(parts, ctx, resource);
+          return resourceServerOf(parts, ctx);
+        },
+      },
+      devInteractions: off,
+      dPoP: off,
+      pushedAuthorizationRequests: off,
+      rpInitiatedLogout: off,
+      userinfo: off,
+    },
+    ttl: { ClientCredentials: (_ctx, token) => token.resourceServer?.accessTokenTTL ?? 1 },
+    extraTokenClaims: (ctx, token) => opaqueClaims(parts, ctx, token.kind),
+    formats: {
+      bitsOfOpaqueRandomness: 256,
+      customizers: {
+        jwt: (ctx, _token, jwt) => {
+          const { api } = grantOf(ctx);
+          jwt.header = { typ: api.token_type_header };
+          jwt.payload = { ...claimsFor(parts, ctx) };
+        },
+      },
+    },
+    assertJwtClientAuthClaimsAndHeader: async (ctx, claims, header, client) => {
+      await checkAssertion(parts, ctx, claims, header, client.clientId);
+    },
+  };
+}
+
+/** Decides the grant once per request; the engine then reads the granted scope where the asked one stood. */
+async function decide(
+  { lookup }: ProviderParts,
+  ctx: KoaContextWithOIDC,
+  resource: string | undefined,
+): Promise<string> {
+  const state: RequestState = stateOfRequest(ctx);
+  const params = ctx.oidc.params ?? {};
+  if (state.grant === undefined) {
+    const standing = await lookup.standing(String(ctx.oidc.client?.clientId));
+    if (standing === undefined) throw new errors.InvalidClientAuth('gone since it authenticated');
+    const asked = Array.isArray(params['resource']) ? params['resource'].map(String) : resource;
+    const scope = params['scope'] === undefined ? undefined : String(params['scope']);
+    try {
+      state.grant = decideGrant(lookup, standing, { scope, resource: asked });
+    } catch (error) {
+      if (!(error instanceof GrantRefusal)) throw error;
+      throw new errors.CustomOIDCProviderError(error.error, error.message);
+    }
+  }
+  params['scope'] = state.grant.scopes.join(' ');
+  return state.grant.api.identifier;
+}
+
+function resourceServerOf({ secondsToServe }: ProviderParts, ctx: KoaContextWithOIDC) {
+  const { api, scopes, lifetimeSeconds } = grantOf(ctx);
+  return {
+    scope: scopes.join(' '),
+    audience: api.identifier,
+    accessTokenTTL: Math.min(lifetimeSeconds, secondsToServe()),
+    accessTokenFormat: api.token_format,
+    jwt: { sign: { alg: api.signing_algorithm } },
+  };
+}
+
+function grantOf(ctx: KoaContextWithOIDC) {
+  const { grant } = stateOfRequest(ctx);
+  if (grant === undefined) throw new Error('a token is made before its grant was decided');
+  return grant;
+}
+
+function claimsFor({ issuer, secondsToServe }: ProviderParts, ctx: KoaContextWithOIDC) {
+  const grant = grantOf(ctx);
+  const now = Date.now();
+  return claimsOf(grant, {
+    issuer,
+    jti: newTokenId(now, stateOfRequest(ctx).credential ?? ''),
+    iat: Math.floor(now / 1000),
+    lifetimeSeconds: Math.min(grant.lifetimeSeconds, secondsToServe()),
+  });
+}
+
+/** An opaque token's claims are stored with it: what introspection will answer. */
+function opaqueClaims(parts: ProviderParts, ctx: KoaContextWithOIDC, kind: string) {
+  if (kind !== 'ClientCredentials' || grantOf(ctx).api.token_format !== 'opaque') return undefined;
+  return { claims: claimsFor(parts, ctx) };
+}
+
+/** RFC 7523 section 3, beyond what the engine checks. */
+async function checkAssertion(
+  { clients }: ProviderParts,
+  ctx: KoaContextWithOIDC,
+  claims: Record<string, unknown>,
+  header: Record<string, unknown>,
+  clientId: string,
+): Promise<void> {
+  const { exp, jti, sub } = claims;
+  const latest = Date.now() / 1000 + LONGEST_ASSERTION_SECONDS + CLOCK_TOLERANCE_SECONDS;
+  if (typeof exp !== 'number' || exp > latest) {
+    throw new errors.InvalidClientAuth(`the assertion lives longer than ${LONGEST_ASSERTION_SECONDS} s`);
+  }
+  if (typeof jti !== 'string' || sub !== clientId) {
+    throw new errors.InvalidClientAuth('jti must be a string and sub the client_id');
+  }
+  const assertion = String(ctx.oidc.params?.['client_assertion']);
+  const kid = typeof header['kid'] === 'string' ? header['kid'] : undefined;
+  stateOfRequest(ctx).credential = await clients.signerOf(clientId, assertion, kid);
+}
+
+function privateJwk({ key, privateKey }: Signing) {
+  return { ...privateKey.export({ format: 'jwk' }), kid: key.id, alg: key.algorithm, use: 'sig' };
+}

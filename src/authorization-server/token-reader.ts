@@ -1,0 +1,80 @@
+/** Reads access tokens, JWTs and opaque ones: genuine and in time, or not. Whether they still count is asked elsewhere. */
+import { createHash } from 'node:crypto';
+import { decodeProtectedHeader, jwtVerify } from 'jose';
+import { LRUCache } from 'lru-cache';
+import type { AccessTokenClaims } from '../domain/claims.ts';
+import { CLOCK_TOLERANCE_SECONDS } from '../domain/revocations.ts';
+import type { Artifacts } from './artifacts.ts';
+import type { Keys } from './keys.ts';
+
+const REMEMBERED = 10_000;
+// Longer than any token made here, and what a header line can carry.
+const LONGEST_TOKEN = 16_384;
+const ACCESS_TOKEN_TYPES = new Set(['at+jwt', 'jwt']);
+
+export interface ReadToken {
+  readonly claims: AccessTokenClaims;
+  /** The JOSE header's `typ`, lower case; null for an opaque token. */
+  readonly typ: string | null;
+  /** The key that signed it; null for an opaque token. */
+  readonly kid: string | null;
+}
+
+export class TokenReader {
+  readonly #issuer: string;
+  readonly #keys: Keys;
+  readonly #opaque: Artifacts;
+  // Only that a token is genuine is remembered; everything that can change is asked each time.
+  readonly #verified = new LRUCache<string, ReadToken>({ max: REMEMBERED });
+
+  constructor(issuer: string, keys: Keys, opaque: Artifacts) {
+    this.#issuer = issuer;
+    this.#keys = keys;
+    this.#opaque = opaque;
+  }
+
+  /** @returns the token, or undefined for garbage, foreign and expired ones */
+  async read(token: string): Promise<ReadToken | undefined> {
+    if (token.length > LONGEST_TOKEN) return undefined;
+    const memory = createHash('sha256').update(token).digest('base64');
+    const read = this.#verified.get(memory) ?? (await this.#verify(token));
+    if (read === undefined || !this.#isCurrent(read)) return undefined;
+    this.#verified.set(memory, read);
+    return read;
+  }
+
+  #isCurrent({ claims, kid }: ReadToken): boolean {
+    const isKeyPublished = kid === null || this.#keys.verifying(kid) !== undefined;
+    return isKeyPublished && claims.exp > Date.now() / 1000;
+  }
+
+  async #verify(token: string): Promise<ReadToken | undefined> {
+    return token.includes('.') ? await this.#verifyJwt(token) : await this.#findOpaque(token);
+  }
+
+  async #verifyJwt(token: string): Promise<ReadToken | undefined> {
+    try {
+      const { kid, typ, alg } = decodeProtectedHeader(token);
+      const key = kid === undefined ? undefined : this.#keys.verifying(kid);
+      const type = typ?.toLowerCase();
+      if (kid === undefined || key === undefined || type === undefined) return undefined;
+      if (alg !== key.algorithm || !ACCESS_TOKEN_TYPES.has(type)) return undefined;
+      const { payload } = await jwtVerify(token, key.publicKey, {
+        issuer: this.#issuer,
+        algorithms: [key.algorithm],
+        requiredClaims: ['client_id', 'aud', 'exp', 'jti'],
+        clockTolerance: CLOCK_TOLERANCE_SECONDS,
+      });
+      // Ours by its signature, and only access tokens carry these types: the claims are as they were made.
+      return { claims: payload as unknown as AccessTokenClaims, typ: type, kid };
+    } catch {
+      return undefined;
+    }
+  }
+
+  async #findOpaque(token: string): Promise<ReadToken | undefined> {
+    const found = await this.#opaque.find(token);
+    const claims = found?.extra?.['claims'] as AccessTokenClaims | undefined;
+    return claims && { claims, typ: null, kid: null };
+  }
+}

@@ -1,0 +1,51 @@
+/** The admin API as an API: built in, read-only, kept true to the code at each start. */
+import { type Api, type ApiScope, apis } from './apis.ts';
+import { newId } from './ids.ts';
+import type { Storage } from './store.ts';
+import type { Unit } from './unit.ts';
+import type { z } from 'zod';
+
+export type AdminScope = z.infer<typeof ApiScope>;
+
+/** @returns the audience of tokens for the admin API */
+export function adminResource(issuer: string): string {
+  return `${issuer}/admin/v1`;
+}
+
+/** Makes the record. */
+export function createAdminApi(unit: Unit, issuer: string, scopes: readonly AdminScope[]): Api {
+  return unit.insert(apis, {
+    id: newId('api'),
+    identifier: adminResource(issuer),
+    name: 'Latchkey admin API',
+    scopes: [...scopes],
+    signing_algorithm: 'RS256',
+    token_format: 'jwt',
+    token_type_header: 'at+jwt',
+    token_lifetime_seconds: 3600,
+    environments: null,
+    resources: [],
+    allow_no_scope: false,
+    enabled: true,
+    built_in: true,
+  });
+}
+
+/** Brings the record up to this issuer and these scopes; a scope that some client has stays. */
+export async function updateAdminApi(
+  storage: Storage,
+  unit: Unit,
+  issuer: string,
+  scopes: readonly AdminScope[],
+): Promise<void> {
+  const existing = (await storage.all(apis)).find(({ built_in }) => built_in);
+  if (existing === undefined) {
+    createAdminApi(unit, issuer, scopes);
+    return;
+  }
+  const known = new Set(existing.scopes.map(({ name }) => name));
+  const added = scopes.filter(({ name }) => !known.has(name));
+  const identifier = adminResource(issuer);
+  if (added.length === 0 && existing.identifier === identifier) return;
+  unit.replace(apis, existing, { identifier, scopes: [...existing.scopes, ...added] });
+}
