@@ -3,6 +3,7 @@
  */
 import { accessSync, constants, readFileSync } from 'node:fs';
 import ipaddr from 'ipaddr.js';
+import { nearestName } from './nearest-name.ts';
 import { KEY_HOWTO, SETTINGS, type SettingName, type SettingValues, type StoreLocation } from './settings.ts';
 
 export interface Config {
@@ -72,14 +73,21 @@ export function defaultIssuer(port: number, tls: boolean): string {
   return `${tls ? 'https' : 'http'}://127.0.0.1:${port}`;
 }
 
-function readEnvironment(env: Readonly<Record<string, string | undefined>>, faults: string[], warnings: string[]): Given {
+function readEnvironment(
+  env: Readonly<Record<string, string | undefined>>,
+  faults: string[],
+  warnings: string[],
+): Given {
   const given: Given = {};
   const injected: string[] = [];
   for (const [name, value] of Object.entries(env)) {
     if (!name.startsWith('LATCHKEY_') || name.startsWith('LATCHKEY_TEST_') || !value) continue;
     if (isInjectedByKubernetes(name, value)) injected.push(name);
     else if (isSetting(name)) given[name] = value;
-    else faults.push(`${name} is not a setting${suggestion(name)}`);
+    else {
+      const nearest = nearestName(name, Object.keys(SETTINGS));
+      faults.push(`${name} is not a setting${nearest ? `; did you mean ${nearest}?` : ''}`);
+    }
   }
   if (injected.length > 0) {
     warnings.push(`ignored what Kubernetes injects for its Services: ${injected.sort().join(', ')}`);
@@ -92,7 +100,7 @@ function isInjectedByKubernetes(name: string, value: string): boolean {
   if (name.startsWith('LATCHKEY_SERVICE_')) return true;
   if (/^LATCHKEY_([A-Z0-9_]+_)?SERVICE_(HOST|PORT)(_|$)/.test(name)) return true;
   if (/^LATCHKEY_([A-Z0-9_]+_)?PORT_\d+_/.test(name)) return true;
-  return /_PORT$/.test(name) && /^(tcp|udp|sctp):\/\//.test(value);
+  return name.endsWith('_PORT') && /^(tcp|udp|sctp):\/\//.test(value);
 }
 
 function isSetting(name: string): name is SettingName {
@@ -168,7 +176,9 @@ function checkTogether(given: Given, values: Partial<SettingValues>, faults: str
     warnings.push('LATCHKEY_ISSUER is plain http: secrets and tokens cross the network readable; use https');
   }
   if (given.LATCHKEY_ISSUER === undefined && values.LATCHKEY_HOST && !isLoopback(values.LATCHKEY_HOST)) {
-    warnings.push('LATCHKEY_ISSUER is not set: what others reach under another name is issued in the name of 127.0.0.1');
+    warnings.push(
+      'LATCHKEY_ISSUER is not set: what others reach under another name is issued in the name of 127.0.0.1',
+    );
   }
 }
 
@@ -214,25 +224,4 @@ function isLoopback(host: string): boolean {
 
 function codeOf(error: unknown): string {
   return error instanceof Error && 'code' in error ? String(error.code) : 'unknown reason';
-}
-
-function suggestion(name: string): string {
-  const [nearest] = Object.keys(SETTINGS)
-    .map((known) => ({ known, distance: editDistance(name, known) }))
-    .sort((a, b) => a.distance - b.distance);
-  return nearest && nearest.distance <= 4 ? `; did you mean ${nearest.known}?` : '';
-}
-
-/** Levenshtein's: how many letters to insert, drop or replace. */
-function editDistance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, j) => j);
-  for (const [i, letter] of [...a].entries()) {
-    const next = [i + 1];
-    for (let j = 0; j < b.length; j += 1) {
-      const replaced = (row[j] ?? 0) + (letter === b[j] ? 0 : 1);
-      next.push(Math.min(replaced, (row[j + 1] ?? 0) + 1, (next[j] ?? 0) + 1));
-    }
-    row = next;
-  }
-  return row[b.length] ?? 0;
 }

@@ -101,7 +101,10 @@ function readKey(value: string): Buffer {
 }
 
 function readRanges(value: string): readonly string[] {
-  const ranges = value.split(',').map((range) => range.trim()).filter((range) => range !== '');
+  const ranges = value
+    .split(',')
+    .map((range) => range.trim())
+    .filter((range) => range !== '');
   const wrong = ranges.flatMap((range, index) => (ipaddr.isValidCIDR(range) ? [] : [index + 1]));
   if (wrong.length > 0) {
     throw new Error(`must be ranges such as 10.0.0.0/8,fd00::/8; number ${wrong.join(', ')} in the list is not`);

@@ -62,7 +62,10 @@ export async function runWorkers(options: WorkersOptions): Promise<0 | 1> {
     quickDeaths = livedMs < settledAfterMs ? quickDeaths + 1 : 0;
     logger.error({ event: 'worker.died', worker_pid: worker.process.pid, code, signal, lived_ms: Math.round(livedMs) });
     if (quickDeaths >= Math.max(QUICK_DEATHS_MAX, 2 * count)) {
-      logger.fatal({ event: 'workers.given_up', deaths: quickDeaths }, 'workers die at once, one after another: see the errors above');
+      logger.fatal(
+        { event: 'workers.given_up', deaths: quickDeaths },
+        'workers die at once, one after another: see the errors above',
+      );
       stop(1);
       return;
     }

@@ -85,7 +85,10 @@ test('what does not finish in time is broken off', async (t) => {
 test('what is no HTTP gets a plain answer with nothing of what was sent', async (t) => {
   const server = await listening(t, () => assert.fail('it became a request'));
   const malformed = await raw(server.port, '<script>alert(1)</script>\r\n\r\n');
-  assert.match(malformed, /^HTTP\/1\.1 400 Bad Request\r\n[\s\S]*Content-Type: text\/plain[\s\S]*\r\n\r\n400 Bad Request\n$/);
+  assert.match(
+    malformed,
+    /^HTTP\/1\.1 400 Bad Request\r\n[\s\S]*Content-Type: text\/plain[\s\S]*\r\n\r\n400 Bad Request\n$/,
+  );
   assert.ok(!malformed.includes('script'));
   const large = await raw(server.port, `GET / HTTP/1.1\r\nHost: a\r\nX: ${'a'.repeat(17 * 1024)}\r\n\r\n`);
   assert.match(large, /^HTTP\/1\.1 431 /);

@@ -98,9 +98,10 @@ export function createOutgoing({ allow, now = Date.now }: OutgoingOptions): Outg
 
 function requestOf(input: string | URL | Request, init: RequestInit) {
   const request = input instanceof Request ? input : undefined;
+  const url = input instanceof Request ? input.url : input;
   const { method, headers, body, signal } = init;
   return {
-    url: parse(request?.url ?? String(input)),
+    url: parse(url),
     method: (method ?? request?.method ?? 'GET').toUpperCase(),
     headers: [...new Headers(headers ?? request?.headers)],
     signal: signal ?? request?.signal,
@@ -110,7 +111,7 @@ function requestOf(input: string | URL | Request, init: RequestInit) {
   };
 }
 
-function parse(text: string): URL {
+function parse(text: string | URL): URL {
   try {
     return new URL(text);
   } catch {
@@ -154,7 +155,12 @@ function agentFor(standing: (address: string) => Standing, accepted: readonly St
     lookup(host, { ...options, all: true }, (error, addresses) => {
       if (error) return callback(error, []);
       try {
-        judge(addresses.map(({ address }) => address), standing, accepted, host);
+        judge(
+          addresses.map(({ address }) => address),
+          standing,
+          accepted,
+          host,
+        );
       } catch (refusal) {
         return callback(refusal as OutgoingError, []); // judge throws nothing else
       }

@@ -55,7 +55,9 @@ test('an allowed private address is reached, by plain http too', async (t) => {
 
 test('what is sent arrives, whatever the dispatcher that the caller would rather use', async (t) => {
   const { url } = await listening(t, (request, response) => {
-    request.pipe(response.setHeader('x-method', request.method ?? '').setHeader('x-tag', request.headers['x-tag'] ?? ''));
+    request.pipe(
+      response.setHeader('x-method', request.method ?? '').setHeader('x-tag', request.headers['x-tag'] ?? ''),
+    );
   });
   const dispatcher = new MockAgent().disableNetConnect();
   const init = { method: 'POST', body: '{"a":1}', headers: { 'x-tag': 't' }, dispatcher };

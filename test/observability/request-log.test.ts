@@ -45,7 +45,10 @@ test('a request makes one line, without its query, headers or body', async (t) =
   assert.equal(typeof duration_ms, 'number');
   assert.equal(request_id, response.headers.get('x-request-id'));
   assert.ok(!JSON.stringify(server.lines).includes('hunter2'));
-  assert.deepEqual(server.finished.map(({ surface, status }) => [surface, status]), [['token', 200]]);
+  assert.deepEqual(
+    server.finished.map(({ surface, status }) => [surface, status]),
+    [['token', 200]],
+  );
 });
 
 test("a caller's request id is not believed", async (t) => {

@@ -16,7 +16,12 @@ if (cluster.isPrimary) {
   cluster.on('message', (_worker, message) => {
     if ('ready' in message) process.send?.(message);
   });
-  process.exitCode = await runWorkers({ count: 2, logger, stopMsMax: 1000, settledAfterMs: mode === 'broken' ? 60_000 : 0 });
+  process.exitCode = await runWorkers({
+    count: 2,
+    logger,
+    stopMsMax: 1000,
+    settledAfterMs: mode === 'broken' ? 60_000 : 0,
+  });
   process.disconnect?.();
 } else if (mode === 'broken') {
   process.exit(1);
