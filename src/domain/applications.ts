@@ -12,6 +12,8 @@ export const Application = z.object({
   /** A member's id; null for what a machine made. */
   owner: z.string().nullable(),
   tags: z.array(Tag).max(50),
+  /** The content type of its logo; null where it has none. The picture is a record of its own. */
+  logo_type: z.enum(['image/png', 'image/webp']).nullable(),
   enabled: z.boolean(),
   /** Tokens of its clients issued before this are dead, even when it is enabled again. */
   tokens_valid_from: z.iso.datetime().nullable(),

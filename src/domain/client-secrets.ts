@@ -27,6 +27,7 @@ export type ClientSecret = z.infer<typeof ClientSecret>;
 export const clientSecrets: Table<ClientSecret> = {
   name: 'client_secrets',
   indexes: ['client_id'],
+  search: (secret) => [secret.label, secret.hint],
   references: (secret) => [secret.client_id],
   parent: (secret) => secret.client_id,
   feed: true,

@@ -30,6 +30,7 @@ export type SigningKey = z.infer<typeof SigningKey>;
 export const signingKeys: Table<SigningKey> = {
   name: 'signing_keys',
   indexes: ['algorithm'],
+  search: (key) => [key.id],
   feed: true,
 };
 

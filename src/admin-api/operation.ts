@@ -1,0 +1,46 @@
+/** Declares operations of the admin API and says what they may use. Each resource has its file beside this one. */
+import { z } from 'zod';
+import type { KeySupply } from '../domain/api-changes.ts';
+import type { SigningAlgorithm } from '../domain/apis.ts';
+import type { SecretMint } from '../domain/client-secret-changes.ts';
+import type { ReadToken } from '../domain/revocation-changes.ts';
+import type { SigningKey } from '../domain/signing-keys.ts';
+import type { Unit } from '../domain/unit.ts';
+import { operationsFor } from '../http/operation.ts';
+
+export interface TokenOrder {
+  readonly scope?: string | undefined;
+  readonly resource?: string | undefined;
+}
+
+export interface OrderedToken {
+  readonly access_token: string;
+  readonly token_type: string;
+  readonly expires_in: number;
+  readonly scope: string;
+}
+
+/** What the operations use beside the store. */
+export interface AdminServices {
+  readonly issuer: string;
+  readonly keyring: KeySupply & {
+    rotate(unit: Unit, order: { algorithm: SigningAlgorithm; immediate: boolean }): Promise<SigningKey>;
+    remove(unit: Unit, kid: string): Promise<void>;
+  };
+  readonly secrets: SecretMint;
+  /** Issues a token for a client without its secret. @throws DomainError `invalid` where it would not be granted */
+  issueToken(clientId: string, order: TokenOrder): Promise<OrderedToken>;
+  readonly readToken: ReadToken;
+}
+
+export const operation = operationsFor<AdminServices>();
+
+/** The members that every object begins with. */
+export const recordView = {
+  id: z.string(),
+  created_at: z.iso.datetime(),
+  updated_at: z.iso.datetime(),
+};
+
+/** Where the admin API is, below the issuer. */
+export const ADMIN_PATH = '/admin/v1';

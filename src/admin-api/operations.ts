@@ -1,0 +1,20 @@
+/** Every operation of the admin API. A new resource is one more line. */
+import { apiOperations } from './apis.ts';
+import { applicationLogoOperations } from './application-logos.ts';
+import { applicationOperations } from './applications.ts';
+import { clientSecretOperations } from './client-secrets.ts';
+import { clientOperations } from './clients.ts';
+import { revocationOperations } from './revocations.ts';
+import { roleOperations } from './roles.ts';
+import { signingKeyOperations } from './signing-keys.ts';
+
+export const operations = [
+  ...apiOperations,
+  ...roleOperations,
+  ...applicationOperations,
+  ...applicationLogoOperations,
+  ...clientOperations,
+  ...clientSecretOperations,
+  ...signingKeyOperations,
+  ...revocationOperations,
+];

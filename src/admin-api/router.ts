@@ -1,0 +1,53 @@
+/** The admin API as middleware: access, problems, its operations and its own description. */
+import type { Context, Middleware } from 'koa';
+import type { Storage } from '../domain/store.ts';
+import type { ChangeObserver } from '../domain/unit.ts';
+import type { Authenticate } from '../http/access.ts';
+import { openApiDocument, serveDocument } from '../http/openapi.ts';
+import { type ProblemKind, problems } from '../http/problem.ts';
+import { serve } from '../http/serve.ts';
+import { ADMIN_PATH, type AdminServices } from './operation.ts';
+import { operations } from './operations.ts';
+import { adminScopes } from './scopes.ts';
+
+export interface AdminParts extends AdminServices {
+  readonly storage: Storage;
+  readonly observer: ChangeObserver;
+  readonly authenticate: Authenticate;
+  readonly cursorKey: Buffer;
+  readonly idempotencyKey: Buffer;
+  /** Told of everything that is no answer of ours. */
+  onError(error: unknown, ctx: Context): void;
+  /** Told of every request that is refused for want of a credential or of rights. */
+  onRefusal?(ctx: Context, kind: ProblemKind): void;
+}
+
+/** @returns middleware that answers everything below `/admin/v1` and passes on the rest */
+export function adminApi(parts: AdminParts): Middleware {
+  const answerProblems = problems(parts);
+  const document = serveDocument(`${ADMIN_PATH}/openapi.json`, adminApiDocument(parts.issuer));
+  const answer = serve(operations, {
+    ...parts,
+    prefix: ADMIN_PATH,
+    realm: `${parts.issuer}${ADMIN_PATH}`,
+    services: parts,
+  });
+  return async function adminApi(ctx, next) {
+    if (ctx.path !== ADMIN_PATH && !ctx.path.startsWith(`${ADMIN_PATH}/`)) return await next();
+    ctx.set('Cache-Control', 'no-store');
+    ctx.set('X-Content-Type-Options', 'nosniff');
+    await answerProblems(ctx, () => document(ctx, () => answer(ctx, next)));
+  };
+}
+
+/** @returns the OpenAPI 3.1 document of the admin API */
+export function adminApiDocument(issuer: string): object {
+  return openApiDocument(operations, {
+    title: 'Latchkey admin API',
+    version: 'v1',
+    description: 'Manages applications, their clients and secrets, APIs, roles and signing keys.',
+    issuer,
+    prefix: ADMIN_PATH,
+    scopes: Object.fromEntries(adminScopes().map(({ name, description }) => [name, description])),
+  });
+}

@@ -1,0 +1,193 @@
+/** What may be done with clients. */
+import { z } from 'zod';
+import { type Application, applications } from './applications.ts';
+import { authenticationMistakes, changesCredentials, isSecretBased, Jwks, JwksUri } from './client-authentication.ts';
+import { insertSecret } from './client-secret-changes.ts';
+import { type ClientSecret, clientSecrets } from './client-secrets.ts';
+import { Client, clients } from './clients.ts';
+import { demandForeign, demandGrants, demandRightsOf, type Grant, grantsOfRoles } from './may-grant.ts';
+import { changesNothing, definedIn } from './merge.ts';
+import { ApiIdentifier, NamedPermission, References } from './references.ts';
+import { isAmong } from './role-changes.ts';
+import { RoleName } from './roles.ts';
+import type { MintedSecret } from './secrets.ts';
+import { coverLifetime } from './signing-keys.ts';
+import type { Work } from './work.ts';
+
+const { shape } = Client;
+
+const writable = {
+  environment: shape.environment,
+  token_endpoint_auth_method: shape.token_endpoint_auth_method,
+  jwks: Jwks.nullable(),
+  jwks_uri: JwksUri.nullable(),
+  permissions: z.array(NamedPermission).max(500),
+  roles: z.array(RoleName).max(100),
+  default_api: ApiIdentifier.nullable(),
+  token_lifetime_seconds: shape.token_lifetime_seconds,
+  may_introspect: z.union([z.literal(true), z.array(ApiIdentifier).max(500)], {
+    error: 'must be true or a list of API identifiers',
+  }),
+  enabled: shape.enabled,
+};
+
+/** What a client is made from. */
+export const ClientDraft = z
+  .strictObject({
+    ...writable,
+    token_endpoint_auth_method: writable.token_endpoint_auth_method.default('client_secret_basic'),
+    jwks: writable.jwks.default(null),
+    jwks_uri: writable.jwks_uri.default(null),
+    permissions: writable.permissions.default([]),
+    roles: writable.roles.default([]),
+    default_api: writable.default_api.optional().meta({ description: 'Left out: the API of the first permission.' }),
+    token_lifetime_seconds: writable.token_lifetime_seconds.default(null),
+    may_introspect: writable.may_introspect.default([]),
+    enabled: writable.enabled.default(true),
+  })
+  .meta({
+    id: 'ClientDraft',
+    example: {
+      environment: 'production',
+      permissions: [{ api: 'https://api.example.com/orders', scope: 'orders:read' }],
+      roles: ['order-reader'],
+    },
+  });
+export type ClientDraft = z.output<typeof ClientDraft>;
+
+const { environment: _, ...changeable } = writable;
+
+/** What of a client may be changed. Its environment may not: keys are generated per environment. */
+export const ClientChanges = z
+  .strictObject(changeable)
+  .partial()
+  .meta({ id: 'ClientChanges', example: { token_lifetime_seconds: 900 } });
+export type ClientChanges = z.output<typeof ClientChanges>;
+
+type Rights = Pick<Client, 'permissions' | 'role_ids' | 'may_introspect_ids'>;
+const NO_RIGHTS: Rights = { permissions: [], role_ids: [], may_introspect_ids: [] };
+
+/**
+ * Registers a client and, where it proves itself by one, its first secret.
+ * @param minted made for `id` beforehand, since that takes long
+ * @throws DomainError `invalid`, `forbidden`
+ */
+export async function createClient(
+  work: Work,
+  application: Application,
+  draft: ClientDraft,
+  { id, minted }: { id: string; minted: MintedSecret | undefined },
+): Promise<{ client: Client; secret: ClientSecret | undefined }> {
+  const references = new References(work);
+  const { permissions, roles, default_api, may_introspect, ...own } = draft;
+  const named = await resolve(references, { permissions, roles, default_api, may_introspect });
+  references.mistakes.push(...authenticationMistakes(own));
+  references.demandAll();
+  const rights = { ...NO_RIGHTS, default_api_id: await firstApiId(references, permissions), ...named };
+  await demandGrants(work, await addedGrants(work, NO_RIGHTS, rights));
+  await cover(work, own.token_lifetime_seconds);
+  work.unit.require(applications, application);
+  const client = work.unit.insert(clients, {
+    id,
+    application_id: application.id,
+    ...own,
+    ...rights,
+    unknown_scopes: 'refuse',
+    tokens_valid_from: null,
+  });
+  return { client, secret: minted && insertSecret(work, client, minted, { label: '', expires_at: null }) };
+}
+
+/** @throws DomainError `invalid`, `forbidden` */
+export async function changeClient(work: Work, before: Client, changes: ClientChanges): Promise<Client> {
+  demandForeign(work.principal, before.id);
+  const references = new References(work);
+  const { permissions, roles, default_api, may_introspect, ...own } = changes;
+  const named = await resolve(references, { permissions, roles, default_api, may_introspect });
+  const patch = { ...definedIn(own), ...named };
+  const after: Client = { ...before, ...patch };
+  references.mistakes.push(...authenticationMistakes(after));
+  references.demandAll();
+  if (changesNothing(before, patch)) return before;
+  await demandGrants(work, await addedGrants(work, before, after));
+  await demandHandOver(work, before, after);
+  await cover(work, own.token_lifetime_seconds);
+  if (isSecretBased(before) && !isSecretBased(after)) await removeSecrets(work, before);
+  if (after.enabled === before.enabled) return work.unit.replace(clients, before, patch);
+  return work.unit.replace(clients, before, { ...patch, tokens_valid_from: work.unit.at });
+}
+
+/** Removes a client with its secrets. @throws DomainError `forbidden` */
+export async function removeClient(work: Work, client: Client): Promise<void> {
+  demandForeign(work.principal, client.id);
+  await removeSecrets(work, client);
+  work.unit.remove(clients, client);
+}
+
+type Named = Pick<ClientChanges, 'permissions' | 'roles' | 'default_api' | 'may_introspect'>;
+
+/** @returns the members that are stored by ids, of those that were named */
+async function resolve(
+  references: References,
+  { permissions, roles, default_api, may_introspect }: Named,
+): Promise<Partial<Rights & Pick<Client, 'default_api_id'>>> {
+  return definedIn({
+    permissions: permissions && (await references.permissions(permissions, '/permissions')),
+    role_ids: roles && (await references.roles(roles, '/roles')),
+    default_api_id: default_api && (await resolveDefaultApi(references, default_api)),
+    ...(default_api === null && { default_api_id: null }),
+    may_introspect_ids:
+      may_introspect === true ? true : may_introspect && (await references.apis(may_introspect, '/may_introspect')),
+  });
+}
+
+async function resolveDefaultApi(references: References, identifier: string): Promise<string | null> {
+  const api = await references.api(identifier, '/default_api');
+  // A token for the admin API is only for who names it.
+  if (api?.built_in) references.mistakes.push({ pointer: '/default_api', detail: 'must not be the admin API' });
+  return api?.id ?? null;
+}
+
+async function firstApiId(references: References, permissions: readonly NamedPermission[]): Promise<string | null> {
+  for (const { api: identifier } of permissions) {
+    const api = await references.api(identifier, '/permissions');
+    if (api && !api.built_in) return api.id;
+  }
+  return null;
+}
+
+async function addedGrants({ storage }: Work, before: Rights, after: Rights): Promise<Grant[]> {
+  const permissions = after.permissions.flatMap((permission, index) =>
+    isAmong(before.permissions, permission) ? [] : [{ permission, at: `/permissions/${index}` }],
+  );
+  const added = after.role_ids.filter((id) => !before.role_ids.includes(id));
+  const grantsByRoles = await grantsOfRoles(storage, added, (index) => {
+    return `/roles/${after.role_ids.indexOf(added[index] ?? '')}`;
+  });
+  return [...permissions, ...grantsByRoles, ...addedIntrospection(before.may_introspect_ids, after.may_introspect_ids)];
+}
+
+function addedIntrospection(before: Rights['may_introspect_ids'], after: Rights['may_introspect_ids']): Grant[] {
+  if (before === true) return [];
+  if (after === true) return [{ may_introspect: true, at: '/may_introspect' }];
+  return after.flatMap((api, index) =>
+    before.includes(api) ? [] : [{ may_introspect: api, at: `/may_introspect/${index}` }],
+  );
+}
+
+/** Whoever sets a client's keys, or brings it back to life, could use all that it may. */
+async function demandHandOver(work: Work, before: Client, after: Client): Promise<void> {
+  if (changesCredentials(before, after)) {
+    const member = before.jwks === after.jwks ? 'token_endpoint_auth_method' : 'jwks';
+    await demandRightsOf(work, [after], `/${before.jwks_uri === after.jwks_uri ? member : 'jwks_uri'}`);
+  }
+  if (after.enabled && !before.enabled) await demandRightsOf(work, [after], '/enabled');
+}
+
+async function cover({ storage, unit }: Work, lifetimeSeconds: number | null | undefined): Promise<void> {
+  if (lifetimeSeconds !== null && lifetimeSeconds !== undefined) await coverLifetime(storage, unit, lifetimeSeconds);
+}
+
+async function removeSecrets({ storage, unit }: Work, client: Client): Promise<void> {
+  for (const secret of await storage.all(clientSecrets, { client_id: client.id })) unit.remove(clientSecrets, secret);
+}

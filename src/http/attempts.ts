@@ -1,0 +1,38 @@
+/** Runs a change until it is committed or refused: each attempt reads and decides anew. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { DomainError } from '../domain/errors.ts';
+import { DuplicateError, ReferencedError, StaleError, type Storage } from '../domain/store.ts';
+import { type ChangeObserver, Unit } from '../domain/unit.ts';
+
+// Of parallel changes to one record one gets through at each turn, so that this many can always meet.
+const STALE_ATTEMPTS = 12;
+// What was taken, or referred to, by a request that ran beside this one reads differently the second time.
+const CONFLICT_ATTEMPTS = 3;
+const DELAY_MS = 8;
+
+/**
+ * @param attempt adds its writes to the unit; `again` tells it that what was read before has changed
+ * @throws StaleError when others were faster each time
+ */
+export async function untilCommitted<T>(
+  { storage, observer }: { storage: Storage; observer: ChangeObserver },
+  attempt: (unit: Unit, again: boolean) => Promise<T>,
+): Promise<T> {
+  for (let count = 1; ; count++) {
+    const unit = new Unit();
+    try {
+      const outcome = await attempt(unit, count > 1);
+      await unit.commit(storage, observer);
+      return outcome;
+    } catch (error) {
+      if (count >= attemptsFor(error)) throw error;
+    }
+    await sleep(Math.random() * DELAY_MS * count);
+  }
+}
+
+function attemptsFor(error: unknown): number {
+  if (error instanceof StaleError) return STALE_ATTEMPTS;
+  const cause = error instanceof DomainError ? error.cause : undefined;
+  return cause instanceof DuplicateError || cause instanceof ReferencedError ? CONFLICT_ATTEMPTS : 1;
+}

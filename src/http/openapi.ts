@@ -1,0 +1,168 @@
+/** Operations -> OpenAPI 3.1: read from the same declarations that serve them, so that it cannot be wrong. */
+import { createHash } from 'node:crypto';
+import type { Middleware } from 'koa';
+import { z } from 'zod';
+import { createDocument, type ZodOpenApiOperationObject, type ZodOpenApiPathsObject } from 'zod-openapi';
+import { isKnown } from './conditional.ts';
+import { isAboutOne, type Operation, parametersOf } from './operation.ts';
+import { PROBLEMS, Problem, type ProblemKind } from './problem.ts';
+
+export interface ApiDescription {
+  readonly title: string;
+  readonly version: string;
+  readonly description: string;
+  /** The issuer; the token endpoint and the server's address derive from it. */
+  readonly issuer: string;
+  readonly prefix: string;
+  /** Every scope with its meaning. */
+  readonly scopes: Readonly<Record<string, string>>;
+}
+
+const SECURITY = 'oauth2';
+const MAX_AGE_SECONDS = 300;
+
+/** @returns the OpenAPI 3.1 document of these operations */
+export function openApiDocument<Services>(
+  operations: readonly Operation<Services>[],
+  { title, version, description, issuer, prefix, scopes }: ApiDescription,
+): object {
+  const paths: ZodOpenApiPathsObject = {};
+  for (const operation of operations) {
+    const path = operation.path.replace(/:([a-z_]+)/g, '{$1}');
+    paths[path] = { ...paths[path], [operation.method]: described(operation) };
+  }
+  return createDocument({
+    openapi: '3.1.1',
+    info: { title, version, description },
+    servers: [{ url: issuer + prefix }],
+    tags: [...new Set(operations.map(({ tag }) => tag))].map((name) => ({ name })),
+    paths,
+    components: {
+      securitySchemes: {
+        [SECURITY]: {
+          type: 'oauth2',
+          description: `A token for the resource ${issuer}${prefix}.`,
+          flows: { clientCredentials: { tokenUrl: `${issuer}/oauth2/token`, scopes: { ...scopes } } },
+        },
+      },
+    },
+  });
+}
+
+/** Serves the document to everyone: it holds nothing that the documentation does not. */
+export function serveDocument(path: string, document: object): Middleware {
+  const text = JSON.stringify(document);
+  const etag = `"${createHash('sha256').update(text).digest('base64url').slice(0, 22)}"`;
+  return async function openApi(ctx, next) {
+    if (ctx.path !== path || (ctx.method !== 'GET' && ctx.method !== 'HEAD')) return await next();
+    ctx.set('Cache-Control', `public, max-age=${MAX_AGE_SECONDS}`);
+    ctx.set('ETag', etag);
+    if (isKnown(ctx, etag)) {
+      ctx.status = 304;
+      return;
+    }
+    ctx.body = text;
+    ctx.type = 'application/json';
+  };
+}
+
+function described<Services>(operation: Operation<Services>): ZodOpenApiOperationObject {
+  const { operation_id, summary, description, tag, scope, status, query } = operation;
+  const parameters = parametersOf(operation.path);
+  const content = requestContent(operation);
+  const described: ZodOpenApiOperationObject = {
+    operationId: operation_id,
+    summary,
+    description: `${description ? `${description} ` : ''}Needs the scope \`${scope}\`.`,
+    tags: [tag],
+    security: [{ [SECURITY]: [scope] }],
+    requestParams: {
+      ...(parameters.length > 0 && {
+        path: z.object(Object.fromEntries(parameters.map((name) => [name, z.string()]))),
+      }),
+      ...(query instanceof z.ZodObject && { query }),
+      header: z.object(requestHeaders(operation)),
+    },
+    responses: {
+      [`${status}`]: {
+        description: status === 204 ? 'Done.' : 'Done; the answer is the body.',
+        headers: responseHeaders(operation),
+        ...responseContent(operation),
+      },
+      ...problemResponses(operation),
+    },
+  };
+  if (content) described.requestBody = { required: operation.upload !== undefined, content };
+  return described;
+}
+
+function requestContent<Services>({ method, body, upload }: Operation<Services>) {
+  if (upload) return binary(upload);
+  if (!body) return undefined;
+  const types = method === 'patch' ? ['application/merge-patch+json', 'application/json'] : ['application/json'];
+  return Object.fromEntries(types.map((type) => [type, { schema: body }]));
+}
+
+function responseContent<Services>({ result, download }: Operation<Services>) {
+  if (download) return { content: binary(download) };
+  return result ? { content: { 'application/json': { schema: result } } } : {};
+}
+
+function binary(types: readonly string[]) {
+  return Object.fromEntries(types.map((type) => [type, { schema: { type: 'string' as const, format: 'binary' } }]));
+}
+
+function requestHeaders<Services>(operation: Operation<Services>): Record<string, z.ZodType> {
+  const headers: Record<string, z.ZodType> = {};
+  const { method } = operation;
+  if (method === 'post') {
+    const description = 'The same key and body within 24 hours get the same answer, and nothing is done twice.';
+    headers['Idempotency-Key'] = z.string().min(1).max(255).optional().meta({ description });
+  }
+  if (isConditional(operation)) {
+    headers['If-Match'] = z.string().optional().meta({ description: 'The ETag that must still be true, or `*`.' });
+  }
+  if (method === 'get' && isConditional(operation)) {
+    headers['If-None-Match'] = z.string().optional().meta({ description: 'ETags that the caller has already.' });
+  }
+  return headers;
+}
+
+function responseHeaders<Services>({ status, method, result, download }: Operation<Services>) {
+  const isOne = result !== undefined && !(result instanceof z.ZodObject && 'next_cursor' in result.shape);
+  return {
+    ...((isOne || download) && {
+      ETag: { description: 'The version, in quotes.', schema: { type: 'string' as const } },
+    }),
+    ...(status === 201 && {
+      Location: { description: 'Where it is from now on.', schema: { type: 'string' as const } },
+    }),
+    ...(method === 'post' && {
+      'Idempotency-Replayed': {
+        description: '`true` where an earlier answer is repeated.',
+        schema: { type: 'string' as const },
+      },
+    }),
+  };
+}
+
+function problemResponses<Services>(operation: Operation<Services>) {
+  const { method, body, upload, path } = operation;
+  const changes = method !== 'get';
+  const kinds: ProblemKind[] = ['malformed', 'unauthenticated', 'insufficient_scope', 'busy'];
+  if (path.includes(':')) kinds.push('not_found');
+  if (changes) kinds.push('conflict');
+  if (isConditional(operation)) kinds.push('precondition_failed');
+  if (body || upload) kinds.push('too_large', 'unsupported_media_type', 'invalid');
+  const sorted = kinds.map((kind) => PROBLEMS[kind]).sort((a, b) => a.status - b.status);
+  return Object.fromEntries(
+    sorted.map(({ status, title }) => [
+      `${status}` as `4${number}`,
+      { description: `${title}.`, content: { 'application/problem+json': { schema: Problem } } },
+    ]),
+  );
+}
+
+function isConditional<Services>(operation: Operation<Services>): boolean {
+  return isAboutOne(operation) || operation.download !== undefined || operation.upload !== undefined;
+}

@@ -1,0 +1,126 @@
+/**
+ * Declares an operation once: route, access, validation, output filter and OpenAPI come from one value.
+ * Knows nothing of any noun.
+ */
+import type { z } from 'zod';
+import type { Principal } from '../domain/principal.ts';
+import type { Storage, StoredRecord, Table } from '../domain/store.ts';
+import type { Unit } from '../domain/unit.ts';
+import type { Page } from './page.ts';
+
+export type Method = 'get' | 'post' | 'put' | 'patch' | 'delete';
+
+/** The parameters in a path such as `/clients/:client_id/secrets/:id`. */
+export type Parameter<Path extends string> = Path extends `${string}:${infer Name}/${infer Rest}`
+  ? Name | Parameter<`/${Rest}`>
+  : Path extends `${string}:${infer Name}`
+    ? Name
+    : never;
+
+/** Who asks for what: all that is known before the body is read. */
+export interface Inquiry<Services, Path extends string = string> {
+  readonly params: Readonly<Record<Parameter<Path>, string>>;
+  readonly principal: Principal;
+  readonly storage: Storage;
+  readonly services: Services;
+}
+
+/** Bytes with their content type, in or out. */
+export interface Bytes {
+  readonly type: string;
+  readonly bytes: Buffer;
+}
+
+/** One attempt at an operation. Everything that it writes goes into `unit`. */
+export interface Call<Services, Path extends string, Found, Query, Body, Prepared> extends Inquiry<Services, Path> {
+  readonly unit: Unit;
+  readonly found: Found;
+  readonly query: Query;
+  readonly body: Body;
+  readonly prepared: Prepared;
+  /** The file that was sent; only where the operation declares one. */
+  readonly upload: Bytes;
+  /** Reads the page of a list that the query asks for. */
+  page<R extends StoredRecord>(
+    table: Table<R>,
+    where?: Readonly<Record<string, string | boolean | null>>,
+  ): Promise<Page<R>>;
+  /** Holds `If-Match` against the version of what has no id of its own. */
+  demandMatch(version: number | undefined): void;
+}
+
+export interface Answer<Result> {
+  readonly body?: Result;
+  /** Becomes the ETag. */
+  readonly version?: number;
+  /** The path of what was created, below the surface's own. */
+  readonly location?: string;
+  /** The secret that this answer shows, with which its replay ends. */
+  readonly secret_id?: string;
+}
+
+export interface Declaration<
+  Services,
+  Path extends string,
+  Found,
+  Query extends z.ZodType,
+  Body extends z.ZodType,
+  Result extends z.ZodType,
+  Prepared,
+> {
+  readonly method: Method;
+  readonly path: Path;
+  readonly summary: string;
+  readonly description?: string;
+  /** Unique; what generated clients call it. */
+  readonly operation_id: string;
+  /** The noun. */
+  readonly tag: string;
+  /** `<segment>:read` or `:write`, the segment being the last collection in the path. */
+  readonly scope: string;
+  readonly query?: Query;
+  readonly body?: Body;
+  /** The body is one of these files instead of JSON. */
+  readonly upload?: readonly string[];
+  readonly status: 200 | 201 | 204;
+  readonly result?: Result;
+  /** The answer is a file of one of these types instead of JSON. */
+  readonly download?: readonly string[];
+  /** Reads what the path names. @throws DomainError `not_found` */
+  find?(inquiry: Inquiry<Services, Path>): Promise<Found>;
+  /** How what was found looks now: `PATCH` accepts read-only members with these values. */
+  view?(inquiry: Inquiry<Services, Path> & { readonly found: Found }): Promise<object>;
+  /** What takes long and depends on nothing that may change: done once, before the attempts. */
+  prepare?(call: Inquiry<Services, Path> & { found: Found; body: z.output<Body> }): Promise<Prepared>;
+  run(
+    call: Call<Services, Path, Found, z.output<Query>, z.output<Body>, Prepared>,
+  ): Promise<Answer<z.input<Result> | Bytes>>;
+}
+
+/** Any operation, where its types do not matter. */
+export type Operation<Services> = Declaration<Services, string, unknown, z.ZodType, z.ZodType, z.ZodType, unknown>;
+
+/** @returns the function that declares operations which use these services */
+export function operationsFor<Services>() {
+  return function operation<
+    Path extends string,
+    Found = undefined,
+    Query extends z.ZodType = z.ZodUndefined,
+    Body extends z.ZodType = z.ZodUndefined,
+    Result extends z.ZodType = z.ZodUndefined,
+    Prepared = undefined,
+  >(declaration: Declaration<Services, Path, Found, Query, Body, Result, Prepared>): Operation<Services> {
+    // The types hold within a declaration; whoever serves it passes on only what its own schemas made.
+    return declaration as unknown as Operation<Services>;
+  };
+}
+
+/** @returns whether the last step of the path names the one thing that the operation is about */
+export function isAboutOne(operation: { path: string }): boolean {
+  return /\/:[a-z_]+$/.test(operation.path);
+}
+
+/** @returns the names of the path's parameters */
+export function parametersOf(path: string): string[] {
+  return [...path.matchAll(/:([a-z_]+)/g)].flatMap(([, name]) => name ?? []);
+}

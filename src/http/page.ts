@@ -1,0 +1,103 @@
+/** Lists: pages by `created_at` and `id`, whose cursors are good only for the list that they came from. */
+import { createHmac, timingSafeEqual } from 'node:crypto';
+import { z } from 'zod';
+import { DomainError } from '../domain/errors.ts';
+import type { Storage, StoredRecord, Table } from '../domain/store.ts';
+
+const LIMIT_MAX = 200;
+const LIMIT_DEFAULT = 50;
+const SEARCH_MAX = 100;
+const CURSOR_MAX = 500;
+
+const LIMIT_TEXT = `must be a whole number from 1 to ${LIMIT_MAX}`;
+
+/** The query of every list. */
+export const ListQuery = z.strictObject({
+  limit: z
+    .string()
+    .regex(/^[0-9]{1,9}$/, LIMIT_TEXT)
+    .transform(Number)
+    .pipe(z.int().min(1, LIMIT_TEXT).max(LIMIT_MAX, LIMIT_TEXT))
+    .optional()
+    .meta({
+      description: 'How many at most.',
+      override: { type: 'integer', minimum: 1, maximum: LIMIT_MAX, default: LIMIT_DEFAULT },
+    }),
+  cursor: z.string().max(CURSOR_MAX).optional().meta({ description: '`next_cursor` of the page before.' }),
+  search: z
+    .string()
+    .max(SEARCH_MAX)
+    .refine((text) => !text.includes('\0'), 'must not contain NUL')
+    .optional()
+    .meta({ description: 'A literal, found anywhere in the names, whatever its case.' }),
+});
+export type ListQuery = z.infer<typeof ListQuery>;
+
+/** @returns the schema of a page of these */
+export function pageOf<T extends z.ZodType>(item: T) {
+  return z.object({
+    data: z.array(item),
+    next_cursor: z.string().nullable().meta({ description: 'Asks for the next page; null on the last.' }),
+  });
+}
+
+export interface Page<R> {
+  readonly records: readonly R[];
+  readonly next_cursor: string | null;
+}
+
+/** What a page is read by: the query, and everything that makes this list another one than the next. */
+export interface PageRequest {
+  readonly storage: Storage;
+  readonly query: ListQuery;
+  readonly cursorKey: Buffer;
+  /** The operation, its path and who asks. */
+  readonly boundTo: readonly string[];
+}
+
+/**
+ * Reads the page that was asked for.
+ * @param where made from the path and the caller, never from the cursor
+ * @throws DomainError `malformed` for a cursor that is not from this list
+ */
+export async function readPage<R extends StoredRecord>(
+  { storage, query, cursorKey, boundTo }: PageRequest,
+  table: Table<R>,
+  where: Readonly<Record<string, string | boolean | null>> = {},
+): Promise<Page<R>> {
+  const limit = query.limit ?? LIMIT_DEFAULT;
+  const search = query.search || undefined;
+  const list = JSON.stringify([table.name, boundTo, where, search ?? null]);
+  const after = query.cursor === undefined ? undefined : openCursor(cursorKey, list, query.cursor);
+  // One more than asked for tells whether there is a next page.
+  const records = await storage.page(table, { where, search, after, limit: limit + 1 });
+  const shown = records.slice(0, limit);
+  const last = shown.at(-1);
+  const next_cursor = last && records.length > limit ? makeCursor(cursorKey, list, last) : null;
+  return { records: shown, next_cursor };
+}
+
+function makeCursor(key: Buffer, list: string, { created_at, id }: StoredRecord): string {
+  const place = Buffer.from(JSON.stringify([created_at, id])).toString('base64url');
+  return `${place}.${tagOf(key, list, place)}`;
+}
+
+function openCursor(key: Buffer, list: string, cursor: string): { created_at: string; id: string } {
+  const [place = '', tag = ''] = cursor.split('.');
+  const given = Buffer.from(tag);
+  const expected = Buffer.from(tagOf(key, list, place));
+  if (given.length !== expected.length || !timingSafeEqual(given, expected)) {
+    throw new DomainError('malformed', 'The cursor is not from this list.', {
+      errors: [{ parameter: 'cursor', detail: 'must be the next_cursor of the same list and search' }],
+    });
+  }
+  // Authentic, so it is what makeCursor wrote.
+  const [created_at, id] = JSON.parse(Buffer.from(place, 'base64url').toString()) as [string, string];
+  return { created_at, id };
+}
+
+function tagOf(key: Buffer, list: string, place: string): string {
+  return createHmac('sha256', key)
+    .update(JSON.stringify(['cursor', list, place]))
+    .digest('base64url');
+}

@@ -1,0 +1,28 @@
+/** Mounts declared operations: finds the one that a request is for, or says that there is none. */
+import Router from '@koa/router';
+import type { Context, Middleware } from 'koa';
+import { notFound } from '../domain/errors.ts';
+import { answer, type Surface } from './exchange.ts';
+import type { Operation } from './operation.ts';
+import { HttpError } from './problem.ts';
+
+/** @returns middleware that answers everything below the surface's prefix and passes on the rest */
+export function serve<Services>(operations: readonly Operation<Services>[], surface: Surface<Services>): Middleware {
+  const router = new Router({ prefix: surface.prefix, strict: true, sensitive: true });
+  for (const operation of operations) {
+    router.register(operation.path, [operation.method], (ctx) => answer(ctx, ctx.params, operation, surface));
+  }
+  const routes = router.routes();
+  return async function operations(ctx, next) {
+    if (ctx.path !== surface.prefix && !ctx.path.startsWith(`${surface.prefix}/`)) return await next();
+    // The router hangs its own members on the context as it goes.
+    await routes(ctx as Parameters<typeof routes>[0], async () => refuse(ctx, router));
+  };
+}
+
+function refuse(ctx: Context, router: Router): never {
+  const methods = new Set(router.match(ctx.path, ctx.method).path.flatMap((layer) => layer.methods));
+  if (methods.size === 0) throw notFound('path');
+  const allowed = [...methods].join(', ');
+  throw new HttpError('method_not_allowed', `Use ${allowed}.`, { Allow: allowed });
+}
