@@ -13,9 +13,12 @@ import { isEnabled } from '../domain/standing.ts';
 /** The methods by which clients may authenticate; the engine and the metadata know no other. */
 export const CLIENT_AUTH_METHODS = ['client_secret_basic', 'client_secret_post', 'private_key_jwt'] as const;
 
-/** The algorithms of client assertions; none is symmetric, for the projected secret is no key. */
+/**
+ * The algorithms of client assertions; none is symmetric, for the projected secret is no key. EdDSA goes by its full
+ * name too (RFC 9864).
+ */
 export const ASSERTION_ALGORITHMS = [
-  'RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'EdDSA',
+  'RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'EdDSA', 'Ed25519',
 ] as const; // biome-ignore format: one family after the other
 
 /** How far ahead an assertion may end, in seconds (RFC 7523 section 3: reasonable limits). */
