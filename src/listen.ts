@@ -4,10 +4,13 @@
  */
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
-import { createServer, type RequestListener, type Server, type ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import type { Duplex } from 'node:stream';
 import type { Logger } from './observability/logger.ts';
+
+/** Answers every request itself, whatever goes wrong; what it returns is not waited for. */
+type Application = (request: IncomingMessage, response: ServerResponse) => unknown;
 
 interface ListenOptions {
   readonly host: string;
@@ -43,7 +46,7 @@ const LIMITS = {
  * Listens for http, or https where `tls` is given.
  * @throws Error where the port is taken, or a PEM file cannot be read or does not fit
  */
-export async function listen(application: RequestListener, options: ListenOptions): Promise<Listening> {
+export async function listen(application: Application, options: ListenOptions): Promise<Listening> {
   const { host, port, tls, logger } = options;
   const server = tls
     ? createTlsServer({ ...LIMITS, cert: readFileSync(tls.cert), key: readFileSync(tls.key) })

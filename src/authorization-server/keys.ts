@@ -83,6 +83,7 @@ export class Keys {
       if (signing) this.#signing.set(algorithm, signing);
     }
     this.#verifying = new Map(this.#published.map((key) => [key.id, this.#verifying.get(key.id) ?? verifyingKey(key)]));
+    for (const kid of this.#opened.keys()) if (!this.#verifying.has(kid)) this.#opened.delete(kid);
     for (const listener of this.#listeners) listener();
     this.#wakeAt(nextStateChange(keys, now), now);
   }

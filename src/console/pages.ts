@@ -33,8 +33,9 @@ ${mistakes.map((mistake) => `<p class="mistake" role="alert">${escaped(mistake)}
 <p id="missing" class="mistake" hidden>The address lacks the link’s token: open the link as it was printed.</p>
 <form method="post" action="/console/sign-in">
 <input type="hidden" id="token" name="token" value="${escaped(given.token)}">
-<label for="email">Email</label>
-<input id="email" name="email" type="email" autocomplete="username" required maxlength="254" value="${escaped(given.email)}">
+<label for="email">Email (optional)</label>
+<input id="email" name="email" type="email" autocomplete="username" maxlength="254" value="${escaped(given.email)}">
+<small>What you will sign in with. Without one it is owner@localhost.localdomain.</small>
 <label for="password">Password</label>
 <input id="password" name="password" type="password" autocomplete="new-password" required minlength="12" maxlength="72">
 <small>At least 12 characters. Long is good; a password manager’s is best.</small>

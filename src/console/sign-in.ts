@@ -36,7 +36,8 @@ export function signInPage(redeem: (signIn: SignIn) => Promise<Redeemed>, origin
     if (ctx.path !== '/console' && ctx.path !== PATH) return await next();
     ctx.set('Content-Security-Policy', CONTENT_SECURITY_POLICY);
     ctx.set('Cache-Control', 'no-store');
-    ctx.set('Referrer-Policy', 'no-referrer');
+    // Not `no-referrer`: browsers would then post with `Origin: null`.
+    ctx.set('Referrer-Policy', 'same-origin');
     ctx.type = 'html';
     if (ctx.method === 'GET' || ctx.method === 'HEAD') {
       ctx.body = ctx.path === PATH ? page.form([]) : page.later();
@@ -83,7 +84,7 @@ async function readForm(ctx: Context): Promise<SignIn | undefined> {
     if (length > MAX_BYTES) return undefined;
     chunks.push(chunk);
   }
-  const { token, email, password } = querystring.parse(Buffer.concat(chunks).toString());
+  const { token, email = '', password } = querystring.parse(Buffer.concat(chunks).toString());
   if (typeof token !== 'string' || typeof email !== 'string' || typeof password !== 'string') return undefined;
   return { token, email, password };
 }

@@ -16,8 +16,8 @@ import { type SigningKey, signingKeys } from './signing-keys.ts';
 import { readStanding, type Standing } from './standing.ts';
 import type { Change, Storage } from './store.ts';
 
-// The feed is heard at least once a second; within this it counts as unbroken.
-const FRESH_MS = 2_000;
+// The feed is heard at least once a second; within this it counts as unbroken, a busy process's pauses included.
+const FRESH_MS = 5_000;
 const RETRY_MS = 500;
 const REMEMBERED_CLIENTS = 20_000;
 const REMEMBERED_UNKNOWN = 20_000;

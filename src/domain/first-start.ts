@@ -118,6 +118,7 @@ function insertApplication(unit: Unit, name: string, description: string, owner:
     description,
     owner,
     tags: [],
+    logo_type: null,
     enabled: true,
     tokens_valid_from: null,
   });

@@ -42,9 +42,7 @@ const IGNORED_SCOPES = new Set(['default', 'openid']);
 export function decideGrant(lookup: ApiLookup, standing: Standing, request: TokenRequest): Grant {
   const asked = askedScopes(request.scope);
   const api =
-    request.resource === undefined
-      ? impliedApi(lookup, standing, asked)
-      : namedApi(lookup, standing, request.resource);
+    request.resource === undefined ? impliedApi(lookup, standing, asked) : namedApi(lookup, standing, request.resource);
   return {
     standing,
     api,
@@ -91,9 +89,7 @@ function impliedApi(lookup: ApiLookup, standing: Standing, asked: readonly strin
 function whyNoApi(standing: Standing, asked: readonly string[], fitting: number): string {
   const remedy = 'name the API in the resource parameter';
   if (fitting > 1) return `the scope is granted at more than one API: ${remedy}`;
-  const lacked = asked.filter(
-    (scope) => ![...standing.rights.values()].some((scopes) => scopes.has(scope)),
-  );
+  const lacked = asked.filter((scope) => ![...standing.rights.values()].some((scopes) => scopes.has(scope)));
   if (lacked.length > 0) return `the client lacks the scope ${lacked.join(' ')}`;
   if (asked.length === 0) return `the client has no default API: ${remedy}`;
   return `no one API has all of the scope: ${remedy}, and ask for one API at a time`;
@@ -111,10 +107,7 @@ function grantedScopes(standing: Standing, api: Api, asked: readonly string[]): 
   if (asked.length === 0) return api.scopes.map(({ name }) => name).filter((name) => rights.has(name));
   const lacked = asked.filter((scope) => !rights.has(scope));
   if (lacked.length > 0 && standing.client.unknown_scopes === 'refuse') {
-    throw new GrantRefusal(
-      'invalid_scope',
-      `the client lacks the scope ${lacked.join(' ')} at ${api.identifier}`,
-    );
+    throw new GrantRefusal('invalid_scope', `the client lacks the scope ${lacked.join(' ')} at ${api.identifier}`);
   }
   return asked.filter((scope) => rights.has(scope));
 }

@@ -33,9 +33,7 @@ export function readInstallation(storage: Storage): Promise<Installation | undef
 /** Sets the store up, with fresh server keys. Of several that try, one commits. */
 export function install(unit: Unit, sealer: Sealer): ServerKeys {
   const keys = Object.fromEntries(SERVER_KEYS.map((name) => [name, randomBytes(32)])) as ServerKeys;
-  const sealed_keys = Object.fromEntries(
-    SERVER_KEYS.map((name) => [name, sealer.seal(placeOf(name), keys[name])]),
-  );
+  const sealed_keys = Object.fromEntries(SERVER_KEYS.map((name) => [name, sealer.seal(placeOf(name), keys[name])]));
   unit.insert(installations, { id: ID, schema_version: SCHEMA_VERSION, sealed_keys });
   return keys;
 }

@@ -2,7 +2,9 @@
 import { z } from 'zod';
 
 /** RFC 3339 in UTC. */
-export const Timestamp = z.iso.datetime().meta({ description: 'RFC 3339 in UTC', examples: ['2026-11-21T08:00:00.000Z'] });
+export const Timestamp = z.iso
+  .datetime()
+  .meta({ description: 'RFC 3339 in UTC', examples: ['2026-11-21T08:00:00.000Z'] });
 
 /** The members of every stored record; `version` is the ETag and leaves only as that. */
 export const recordShape = {

@@ -22,7 +22,6 @@ export const roles: Table<Role> = {
   name: 'roles',
   unique: [['name']],
   search: (role) => [role.name, role.description],
-  references: (role) =>
-    role.permissions.flatMap(({ api_id, scope }) => [api_id, scopeReference(api_id, scope)]),
+  references: (role) => role.permissions.flatMap(({ api_id, scope }) => [api_id, scopeReference(api_id, scope)]),
   feed: true,
 };

@@ -43,7 +43,10 @@ export class Sealer {
       throw new Error(`${place.table} ${place.id} was sealed under another key-encryption key (${keyId})`);
     }
     const bytes = Buffer.from(body, 'base64url');
-    const decipher = createDecipheriv('aes-256-gcm', this.#key, bytes.subarray(0, IV_BYTES));
+    const decipher = createDecipheriv('aes-256-gcm', this.#key, bytes.subarray(0, IV_BYTES), {
+      // Otherwise a tag cut to four bytes would be taken too.
+      authTagLength: TAG_BYTES,
+    });
     decipher.setAAD(this.#boundTo(place));
     decipher.setAuthTag(bytes.subarray(-TAG_BYTES));
     return Buffer.concat([decipher.update(bytes.subarray(IV_BYTES, -TAG_BYTES)), decipher.final()]);

@@ -45,7 +45,7 @@ export async function ownerWithoutPassword(storage: Storage): Promise<Member> {
 }
 
 /**
- * Redeems a link: sets the owner's email and password.
+ * Redeems a link: sets the owner's password, and email unless it is empty.
  * @throws DomainError `forbidden` for a link that is wrong, used, expired or void; `invalid` naming what to mend
  */
 export async function redeemSignInLink(
@@ -68,7 +68,7 @@ export async function redeemSignInLink(
   const password_hash = await secrets.hash(password);
   const unit = new Unit();
   unit.remove(signInLinks, link);
-  unit.replace(members, member, { email, password_hash });
+  unit.replace(members, member, { ...(email === '' ? {} : { email }), password_hash });
   try {
     await unit.commit(storage, observer);
   } catch (error) {
@@ -78,7 +78,7 @@ export async function redeemSignInLink(
 
 function checkInput(email: string, password: string): void {
   const mistakes: Mistake[] = [];
-  if (!/^[^\s@]+@[^\s@]+$/.test(email) || email.length > 254) {
+  if (email !== '' && (!/^[^\s@]+@[^\s@]+$/.test(email) || email.length > 254)) {
     mistakes.push({ pointer: '/email', detail: 'must be an email address' });
   }
   // NIST SP 800-63B section 5.1.1.2: length counts, composition rules do not. bcrypt reads 72 bytes.

@@ -29,11 +29,15 @@ export class SigningKeyring {
     return (await this.#storage.all(signingKeys)).filter((key) => stateOf(key, now) !== 'removed');
   }
 
-  /** Makes sure that some key signs with this algorithm; one that is new here signs at once. */
-  async ensure(unit: Unit, algorithm: SigningAlgorithm): Promise<void> {
+  /**
+   * Makes sure that some key signs with this algorithm; one that is new here signs at once.
+   * @param lifetimeSeconds of the tokens that a new one must outlive
+   */
+  async ensure(unit: Unit, algorithm: SigningAlgorithm, lifetimeSeconds = 0): Promise<void> {
     const keys = await this.#storage.all(signingKeys, { algorithm });
     if (signingAt(keys, unit.now).has(algorithm)) return;
-    await this.#add(unit, algorithm, unit.now, longestOf(await this.#storage.all(signingKeys)));
+    const longest = longestOf(await this.#storage.all(signingKeys));
+    await this.#add(unit, algorithm, unit.now, Math.max(longest, lifetimeSeconds));
   }
 
   /**
@@ -64,9 +68,7 @@ export class SigningKeyring {
     const key = await this.#storage.get(signingKeys, kid);
     if (key === undefined) throw notFound('signing key');
     unit.remove(signingKeys, key);
-    const others = (await this.#storage.all(signingKeys, { algorithm: key.algorithm })).filter(
-      ({ id }) => id !== kid,
-    );
+    const others = (await this.#storage.all(signingKeys, { algorithm: key.algorithm })).filter(({ id }) => id !== kid);
     if (!signingAt(others, unit.now).has(key.algorithm)) {
       await this.#succeed(unit, key.algorithm, others, true);
       return;

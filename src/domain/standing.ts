@@ -53,9 +53,7 @@ export function isEnabled({ client, application }: Standing): boolean {
 
 /** @returns a client's rights as a list, the form in which grants are compared */
 export function permissionsOf(standing: Standing): Permission[] {
-  return [...standing.rights].flatMap(([api_id, scopes]) =>
-    [...scopes].map((scope) => ({ api_id, scope })),
-  );
+  return [...standing.rights].flatMap(([api_id, scopes]) => [...scopes].map((scope) => ({ api_id, scope })));
 }
 
 function rightsOf(client: Client, roles: readonly Role[]): Map<string, Set<string>> {

@@ -81,17 +81,11 @@ export interface Storage {
   /** @returns all the records there are of `ids`, in no order. */
   getMany<R extends StoredRecord>(table: Table<R>, ids: readonly string[]): Promise<R[]>;
   /** @returns the one record with these values of a unique set. */
-  find<R extends StoredRecord>(
-    table: Table<R>,
-    by: Readonly<Record<string, string>>,
-  ): Promise<R | undefined>;
+  find<R extends StoredRecord>(table: Table<R>, by: Readonly<Record<string, string>>): Promise<R | undefined>;
   /** @returns up to `limit` records by `created_at`, then `id`. Expired ones are left out. */
   page<R extends StoredRecord>(table: Table<R>, query: PageQuery): Promise<R[]>;
   /** @returns every unexpired record with these values, by `created_at`, then `id`. */
-  all<R extends StoredRecord>(
-    table: Table<R>,
-    where?: Readonly<Record<string, string | boolean | null>>,
-  ): Promise<R[]>;
+  all<R extends StoredRecord>(table: Table<R>, where?: Readonly<Record<string, string | boolean | null>>): Promise<R[]>;
   /**
    * Does all `writes` or none, durably (on MongoDB by a majority), with their row of the change feed.
    * An insert whose id or unique values belong to an expired record replaces it.
@@ -107,10 +101,7 @@ export interface Storage {
   /** Inserts or overwrites, unconditionally and durably; for records that have no history (the engine's artifacts). */
   put<R extends StoredRecord>(table: Table<R>, record: R): Promise<void>;
   /** Removes every record with these values; no feed, no reference check. */
-  removeWhere<R extends StoredRecord>(
-    table: Table<R>,
-    where: Readonly<Record<string, string>>,
-  ): Promise<void>;
+  removeWhere<R extends StoredRecord>(table: Table<R>, where: Readonly<Record<string, string>>): Promise<void>;
   /**
    * Follows the change feed. Resolves once following, so that what is read afterwards misses nothing.
    * @returns a function that stops

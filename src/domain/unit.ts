@@ -49,12 +49,7 @@ export class Unit {
    * @param released parts (`id#part`) that the change takes away; refused while something refers to them
    * @returns it as it will be stored
    */
-  replace<R extends StoredRecord>(
-    table: Table<R>,
-    before: R,
-    patch: Patch<R>,
-    released: readonly string[] = [],
-  ): R {
+  replace<R extends StoredRecord>(table: Table<R>, before: R, patch: Patch<R>, released: readonly string[] = []): R {
     const record = { ...before, ...patch, version: before.version + 1, updated_at: this.at } as R;
     this.#writes.push({ kind: 'replace', table, record, expected: before.version, released });
     return record;
@@ -101,11 +96,9 @@ export class Unit {
     }
     if (error instanceof ReferencedError) {
       const what = error.reference.includes('#') ? `Its part ${error.reference.split('#')[1]}` : 'It';
-      return new DomainError(
-        'conflict',
-        `${what} is still in use by one of the ${error.by.table} (${error.by.id}).`,
-        { cause: error },
-      );
+      return new DomainError('conflict', `${what} is still in use by one of the ${error.by.table} (${error.by.id}).`, {
+        cause: error,
+      });
     }
     return error;
   }

@@ -1,0 +1,103 @@
+/** Sees to it that the store is set up before anything is served: by this process, or by another that came first. */
+import { open, unlink } from 'node:fs/promises';
+import { setTimeout as wait } from 'node:timers/promises';
+import { adminScopes } from './admin-api/scopes.ts';
+import type { Config } from './config.ts';
+import { type FirstStart, setUp } from './domain/first-start.ts';
+import { DomainError } from './domain/errors.ts';
+import { type Installation, readInstallation } from './domain/installation.ts';
+import { takeLease } from './domain/leases.ts';
+import type { Sealer } from './domain/sealing.ts';
+import { SigningKeyring } from './domain/signing-key-rotation.ts';
+import { StaleError, type Storage } from './domain/store.ts';
+import { Unit } from './domain/unit.ts';
+
+const LEASE_SECONDS = 60;
+const POLL_MS = 200;
+const PATIENCE_MS = 60_000;
+
+interface Waiting {
+  /** How long another process may take to set the store up. */
+  readonly patienceMs?: number;
+  /** Told once where it has to be waited for. */
+  readonly onWait?: () => void;
+}
+
+/**
+ * @returns the installation, and what the first start tells if it was this process's
+ * @throws Error that says what to do
+ */
+export async function ensureInstalled(
+  storage: Storage,
+  sealer: Sealer,
+  config: Config,
+  { patienceMs = PATIENCE_MS, onWait = () => {} }: Waiting = {},
+): Promise<{ installation: Installation; told: FirstStart | undefined }> {
+  const mayInstall = config.firstStart === 'on' || (config.firstStart === 'auto' && config.store.kind === 'sqlite');
+  const giveUpAt = Date.now() + patienceMs;
+  let isWaiting = false;
+  while (Date.now() < giveUpAt) {
+    const installation = await readInstallation(storage);
+    if (installation !== undefined) return { installation, told: undefined };
+    const release = mayInstall ? await takeLease(storage, 'first_start', LEASE_SECONDS) : undefined;
+    if (release === undefined) {
+      if (!isWaiting) onWait();
+      isWaiting = true;
+      await wait(POLL_MS);
+      continue;
+    }
+    try {
+      const told = await installOnce(storage, sealer, config);
+      const made = await readInstallation(storage);
+      if (made !== undefined) return { installation: made, told };
+    } finally {
+      await release();
+    }
+  }
+  throw new Error(
+    mayInstall
+      ? 'Another process has begun the first start but does not end it: look at its log, then start again.'
+      : 'The database is empty and no node has set it up: start one node with LATCHKEY_FIRST_START=on.',
+  );
+}
+
+async function installOnce(storage: Storage, sealer: Sealer, config: Config): Promise<FirstStart | undefined> {
+  const unit = new Unit();
+  const told = await setUp(unit, {
+    issuer: config.issuer,
+    sealer,
+    keyring: new SigningKeyring(storage, sealer, config.keyAnnounceSeconds),
+    adminScopes: adminScopes(),
+    demo: config.demo ?? config.store.kind === 'sqlite',
+  });
+  // On disk before it holds: what was acknowledged to nobody is no loss, a secret that nobody was told is.
+  const path = config.firstStartFile;
+  if (path !== undefined) await writeOnce(path, told);
+  try {
+    await unit.commit(storage, async () => {});
+    return told;
+  } catch (error) {
+    if (path !== undefined) await unlink(path);
+    const isLate = error instanceof StaleError || (error instanceof DomainError && error.kind === 'conflict');
+    if (isLate) return undefined;
+    throw error;
+  }
+}
+
+async function writeOnce(path: string, told: FirstStart): Promise<void> {
+  try {
+    // 'wx' is O_EXCL: neither an existing file nor a link at this place is written to.
+    const file = await open(path, 'wx', 0o600);
+    try {
+      await file.writeFile(`${JSON.stringify(told, null, 2)}\n`);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+  } catch (cause) {
+    throw new Error(
+      `The first start could not write ${path} (LATCHKEY_FIRST_START_FILE): it must not exist yet, its folder must.`,
+      { cause },
+    );
+  }
+}

@@ -1,0 +1,216 @@
+/** Puts the parts together: the one place that knows them all. */
+import { availableParallelism } from 'node:os';
+import Koa from 'koa';
+import { adminApi } from './admin-api/router.ts';
+import { adminScopes } from './admin-api/scopes.ts';
+import { adminAuthentication } from './authorization-server/admin-authentication.ts';
+import { Artifacts } from './authorization-server/artifacts.ts';
+import { EngineClients } from './authorization-server/clients.ts';
+import { discovery } from './authorization-server/discovery.ts';
+import { oauthEndpoints } from './authorization-server/endpoints.ts';
+import { createEngine } from './authorization-server/engine.ts';
+import { Keys } from './authorization-server/keys.ts';
+import { issueToken } from './authorization-server/token-issue.ts';
+import { TokenReader } from './authorization-server/token-reader.ts';
+import type { Config } from './config.ts';
+import { type Redeemed, type SignIn, signInPage } from './console/sign-in.ts';
+import { adminResource, updateAdminApi } from './domain/admin-api-record.ts';
+import { Catalogue } from './domain/catalogue.ts';
+import { DomainError } from './domain/errors.ts';
+import type { ServerKeys } from './domain/installation.ts';
+import { LastUsed } from './domain/last-used.ts';
+import { useOnce } from './domain/replays.ts';
+import type { Sealer } from './domain/sealing.ts';
+import { Secrets } from './domain/secrets.ts';
+import { redeemSignInLink } from './domain/sign-in-links.ts';
+import { SigningKeyring } from './domain/signing-key-rotation.ts';
+import { type Storage, StaleError } from './domain/store.ts';
+import { type ChangeObserver, Unit } from './domain/unit.ts';
+import { housekeeping } from './housekeeping.ts';
+import { clientAddress } from './http/client-address.ts';
+import { createOutgoing } from './http/outgoing.ts';
+import { everythingElse, safeDefaults } from './http/surroundings.ts';
+import { health } from './observability/health.ts';
+import type { Logger } from './observability/logger.ts';
+import { createMetrics, type Metrics, type RenderedMetrics } from './observability/metrics.ts';
+import { serveMetrics } from './observability/metrics-page.ts';
+import { createRefusals } from './observability/refusals.ts';
+import { requestLog } from './observability/request-log.ts';
+
+/** How many computations of bcrypt may wait; beyond, the answer is 503. */
+const BCRYPT_WAITING_MAX = 64;
+
+export interface ServerParts {
+  readonly config: Config;
+  readonly storage: Storage;
+  readonly sealer: Sealer;
+  readonly serverKeys: ServerKeys;
+  readonly logger: Logger;
+  /** Makes the metrics' text: of this process, or the sum over all workers. */
+  readonly renderer: (metrics: Metrics) => () => Promise<RenderedMetrics>;
+}
+
+export interface Server {
+  readonly app: Koa;
+  /** `/metrics` alone, for a port of its own. */
+  readonly metricsApp: Koa;
+  /** From now on `/health/ready` says no. */
+  startDraining(): void;
+  /** Writes what is still in memory and stops following the store. */
+  close(): Promise<void>;
+}
+
+/** @returns the whole server, knowing what the store holds; it does not listen yet */
+export async function createServer(parts: ServerParts): Promise<Server> {
+  const { config, storage, sealer, serverKeys, logger } = parts;
+  const { issuer } = config;
+  const onError = (error: unknown) => logger.error({ event: 'error', err: error });
+
+  // The domain.
+  const keyring = new SigningKeyring(storage, sealer, config.keyAnnounceSeconds);
+  await bringUpToDate(storage, issuer);
+  const catalogue = await Catalogue.open(storage, { maxStaleSeconds: config.maxStaleSeconds, onError });
+  const observer: ChangeObserver = (changes) => catalogue.apply(changes);
+  const secretKeys = { tag: serverKeys.secret_tag, fingerprint: serverKeys.secret_fingerprint };
+  const secrets = new Secrets(secretKeys, bcryptRunningMax(config.workers), BCRYPT_WAITING_MAX);
+  const lastUsed = new LastUsed(storage);
+  const stopHousekeeping = housekeeping({ storage, lastUsed, keyring, observer, onError });
+
+  // What is seen from outside.
+  const metrics = createMetrics({
+    bcrypt: () => secrets.load,
+    feedSecondsSinceHeard: () => catalogue.secondsSinceHeard(),
+  });
+  const refusals = createRefusals({ logger, metrics });
+  const refused = (ctx: Koa.Context, surface: string) =>
+    refusals.refused(clientAddress(ctx.req, config.trustedProxies), surface);
+
+  // The authorization server.
+  const keys = new Keys(catalogue, keyring);
+  const artifactsOf = (model: string) => new Artifacts(storage, sealer, model);
+  const opaque = artifactsOf('ClientCredentials');
+  const reader = new TokenReader(issuer, keys, opaque);
+  const engine = createEngine({
+    issuer,
+    keys,
+    clients: new EngineClients(catalogue, secrets, lastUsed),
+    lookup: catalogue,
+    artifactsOf,
+    secondsToServe: () => catalogue.secondsToServe(),
+    useAssertion: (clientId, jti, exp) => useOnce(storage, ['assertion', clientId, jti], exp),
+    fetch: createOutgoing({ allow: config.outgoingAllow }),
+  });
+
+  let isDraining = false;
+  const app = new Koa();
+  app.on('error', onError);
+  app.use(requestLog({ logger, observe: (request) => metrics.httpRequest(request) }));
+  app.use(safeDefaults());
+  const checks = {
+    accepting: () => !isDraining,
+    store: () => catalogue.secondsToServe() > 0,
+    signing_keys: () => [...keys.signing()].length > 0,
+  };
+  app.use(health(checks));
+  const metricsPage = serveMetrics(parts.renderer(metrics));
+  if (config.metricsPort === undefined) app.use(metricsPage);
+  app.use(discovery(issuer, keys, config.keyAnnounceSeconds));
+  app.use(
+    oauthEndpoints({
+      issuer,
+      engine,
+      keys,
+      reader,
+      knowledge: catalogue,
+      storage,
+      observer,
+      onError,
+      onOutcome: (endpoint, outcome, ctx) => {
+        if (outcome === 'invalid_client') refused(ctx, endpoint);
+        if (endpoint === 'token') metrics.tokenIssued(outcome === 'ok' ? 'issued' : outcome);
+        if (endpoint === 'introspection' && outcome === 'ok') metrics.introspected(isActive(ctx));
+      },
+    }),
+  );
+  app.use(
+    adminApi({
+      storage,
+      observer,
+      authenticate: adminAuthentication(reader, catalogue, adminResource(issuer)),
+      issuer,
+      keyring,
+      secrets,
+      issueToken: (clientId, request) =>
+        issueTokenFor({ issuer, keys, lookup: catalogue, opaque }, catalogue, clientId, request),
+      readToken: async (token) => (await reader.read(token))?.claims,
+      cursorKey: serverKeys.cursor,
+      idempotencyKey: serverKeys.idempotency,
+      onError,
+      onRefusal: (ctx) => refused(ctx, 'admin'),
+    }),
+  );
+  app.use(signInPage((signIn) => redeem({ storage, secrets, observer }, signIn), issuer));
+  app.use(everythingElse());
+
+  const metricsApp = new Koa();
+  metricsApp.on('error', onError);
+  metricsApp.use(safeDefaults()).use(metricsPage).use(everythingElse());
+  return {
+    app,
+    metricsApp,
+    startDraining() {
+      isDraining = true;
+    },
+    async close() {
+      keys.close();
+      refusals.stop();
+      await stopHousekeeping();
+      await catalogue.close();
+    },
+  };
+}
+
+// Tokens are signed in the same pool of threads: a core always stays free of bcrypt.
+function bcryptRunningMax(workers: number): number {
+  return Math.max(1, Math.floor((availableParallelism() - 1) / workers));
+}
+
+async function bringUpToDate(storage: Storage, issuer: string): Promise<void> {
+  const unit = new Unit();
+  await updateAdminApi(storage, unit, issuer, adminScopes());
+  try {
+    await unit.commit(storage, async () => {});
+  } catch (error) {
+    // Another node has just done the same.
+    if (!(error instanceof StaleError)) throw error;
+  }
+}
+
+async function issueTokenFor(
+  parts: Parameters<typeof issueToken>[0],
+  catalogue: Catalogue,
+  clientId: string,
+  request: Parameters<typeof issueToken>[2],
+) {
+  const standing = await catalogue.standing(clientId);
+  if (standing === undefined) throw new DomainError('not_found', 'There is no such client.');
+  return await issueToken(parts, standing, request);
+}
+
+async function redeem(parts: Parameters<typeof redeemSignInLink>[0], signIn: SignIn): Promise<Redeemed> {
+  try {
+    await redeemSignInLink(parts, signIn);
+    return { ok: true };
+  } catch (error) {
+    if (!(error instanceof DomainError)) throw error;
+    const mistakes = error.errors.map(
+      (mistake) => `${'pointer' in mistake ? mistake.pointer.slice(1) : ''} ${mistake.detail}.`,
+    );
+    const lasting = error.kind !== 'invalid' && error.kind !== 'busy';
+    return { ok: false, mistakes: mistakes.length > 0 ? mistakes : [error.message], lasting };
+  }
+}
+
+function isActive(ctx: Koa.Context): boolean {
+  return (ctx.body as { active?: boolean } | undefined)?.active !== false;
+}

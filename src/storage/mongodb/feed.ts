@@ -1,0 +1,119 @@
+/** Follows the change feed through a change stream, across changes of the primary and outages of any length. */
+import { setTimeout as delay } from 'node:timers/promises';
+import type { ChangeStream, Collection, MongoClient, ResumeToken, Timestamp } from 'mongodb';
+import type { Change, FeedListener } from '../../domain/store.ts';
+import type { FeedRow } from './collections.ts';
+import { isTransient, persistently } from './persistence.ts';
+
+// How long the server holds back an answer when there is no news: the listener is to hear something every second.
+const AWAIT_MS = 500;
+const RETRY_MS = 250;
+
+/** What one look at the stream brought. */
+type Look = { changes: readonly Change[]; isAnew: boolean } | 'failed';
+
+export class Follower {
+  readonly #client: MongoClient;
+  readonly #feed: Collection<FeedRow>;
+  readonly #listener: FeedListener;
+  readonly #stopping = new AbortController();
+  #stream: ChangeStream<FeedRow> | undefined;
+  /** Where to go on; undefined before the first start, and where the history behind it is lost. */
+  #position: ResumeToken;
+
+  private constructor(client: MongoClient, feed: Collection<FeedRow>, listener: FeedListener) {
+    this.#client = client;
+    this.#feed = feed;
+    this.#listener = listener;
+  }
+
+  /** Resolves once the stream is open; see `Storage.follow`. */
+  static async start(client: MongoClient, feed: Collection<FeedRow>, listener: FeedListener): Promise<Follower> {
+    const follower = new Follower(client, feed, listener);
+    const first = await persistently(() => follower.#nextOrClosed());
+    void follower.#run(first);
+    return follower;
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    await this.#closeStream();
+  }
+
+  async #run(first: readonly Change[]): Promise<void> {
+    let look: Look = { changes: first, isAnew: false };
+    while (!this.#stopping.signal.aborted) {
+      if (look === 'failed') {
+        await delay(RETRY_MS, undefined, { signal: this.#stopping.signal }).catch(() => undefined);
+      } else {
+        // Only after the new stream is open: what is read because of the gap misses nothing that comes later.
+        if (look.isAnew) this.#listener.gap();
+        if (look.changes.length > 0) this.#listener.changed(look.changes);
+        this.#listener.heard();
+      }
+      look = await this.#look();
+    }
+    // It may have been opened while it was being stopped.
+    await this.#closeStream();
+  }
+
+  async #look(): Promise<Look> {
+    const isAnew = this.#stream === undefined && this.#position === undefined;
+    try {
+      return { changes: await this.#nextOrClosed(), isAnew };
+    } catch (error) {
+      // Anything but an outage means that the position is of no use: the history behind it is gone, or was replaced.
+      if (!isTransient(error)) this.#position = undefined;
+      return 'failed';
+    }
+  }
+
+  async #nextOrClosed(): Promise<readonly Change[]> {
+    try {
+      return await this.#next();
+    } catch (error) {
+      await this.#closeStream();
+      throw error;
+    }
+  }
+
+  /** @returns what the stream has next, nothing where there is none; opens it where it is not open */
+  async #next(): Promise<readonly Change[]> {
+    this.#stream ??= await this.#open();
+    const event = await this.#stream.tryNext();
+    this.#position = this.#stream.resumeToken;
+    return event?.operationType === 'insert' ? event.fullDocument.changes : [];
+  }
+
+  async #open(): Promise<ChangeStream<FeedRow>> {
+    const from =
+      this.#position === undefined
+        ? { startAtOperationTime: await this.#settledTime() }
+        : { resumeAfter: this.#position };
+    return this.#feed.watch([{ $match: { operationType: 'insert' } }], { ...from, maxAwaitTimeMS: AWAIT_MS });
+  }
+
+  /**
+   * @returns a time of the set up to which every commit is visible to whoever reads from now on. To begin just "now"
+   * would leave a moment in between: what is written already, but not yet kept by a majority.
+   */
+  async #settledTime(): Promise<Timestamp> {
+    const session = this.#client.startSession({ causalConsistency: true });
+    try {
+      await this.#feed.db.command({ ping: 1 }, { session });
+      const time = session.operationTime;
+      if (time === undefined) throw new Error('MongoDB did not tell its operation time.');
+      await this.#feed.findOne({}, { session, projection: { _id: 1 } });
+      return time;
+    } finally {
+      await session.endSession();
+    }
+  }
+
+  async #closeStream(): Promise<void> {
+    const stream = this.#stream;
+    this.#stream = undefined;
+    // It may be gone already, with its server.
+    await stream?.close().catch(() => undefined);
+  }
+}
