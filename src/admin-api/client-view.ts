@@ -24,6 +24,7 @@ const example = {
   default_api: 'https://api.example.com/orders',
   token_lifetime_seconds: null,
   may_introspect: [],
+  unknown_scopes: 'refuse',
   enabled: true,
 };
 
@@ -41,6 +42,7 @@ export const ClientView = z
     default_api: z.string().nullable(),
     token_lifetime_seconds: shape.token_lifetime_seconds,
     may_introspect: z.union([z.literal(true), z.array(z.string())]),
+    unknown_scopes: shape.unknown_scopes,
     enabled: shape.enabled,
   })
   .meta({ id: 'Client', example });

@@ -28,6 +28,7 @@ const writable = {
   may_introspect: z.union([z.literal(true), z.array(ApiIdentifier).max(500)], {
     error: 'must be true or a list of API identifiers',
   }),
+  unknown_scopes: shape.unknown_scopes,
   enabled: shape.enabled,
 };
 
@@ -43,6 +44,9 @@ export const ClientDraft = z
     default_api: writable.default_api.optional().meta({ description: 'Left out: the API of the first permission.' }),
     token_lifetime_seconds: writable.token_lifetime_seconds.default(null),
     may_introspect: writable.may_introspect.default([]),
+    unknown_scopes: writable.unknown_scopes
+      .default('refuse')
+      .meta({ description: 'Whether a requested scope that the client lacks refuses the request or is left out.' }),
     enabled: writable.enabled.default(true),
   })
   .meta({
@@ -92,7 +96,6 @@ export async function createClient(
     application_id: application.id,
     ...own,
     ...rights,
-    unknown_scopes: 'refuse',
     tokens_valid_from: null,
   });
   return { client, secret: minted && insertSecret(work, client, minted, { label: '', expires_at: null }) };
