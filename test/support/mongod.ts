@@ -1,0 +1,45 @@
+/** MongoDB servers for tests, bound to this machine only and gone after the run. */
+import { MongoMemoryReplSet, MongoMemoryServer } from 'mongodb-memory-server-core';
+
+export interface RunningMongod {
+  /** Without a database. */
+  readonly uri: string;
+  stop(): Promise<void>;
+}
+
+// Several sets may run at once on a small machine.
+const ARGS = ['--wiredTigerCacheSizeGB', '0.25', '--setParameter', 'ttlMonitorSleepSecs=5'];
+
+/** @param options `electionMs`: how long the members wait for a lost primary before they elect another */
+export async function startReplicaSet(
+  mongod: string,
+  { electionMs = 10_000 }: { electionMs?: number } = {},
+): Promise<RunningMongod> {
+  const set = await MongoMemoryReplSet.create({
+    binary: { systemBinary: mongod, checkMD5: false },
+    replSet: {
+      count: 3,
+      name: 'rs0',
+      ip: '127.0.0.1',
+      storageEngine: 'wiredTiger',
+      args: ARGS,
+      configSettings: { electionTimeoutMillis: electionMs },
+    },
+  });
+  return { uri: set.getUri(), stop: async () => void (await set.stop({ doCleanup: true, force: true })) };
+}
+
+/** A server that is no member of a set: what Latchkey refuses. */
+export async function startStandalone(mongod: string): Promise<RunningMongod> {
+  const server = await MongoMemoryServer.create({
+    binary: { systemBinary: mongod, checkMD5: false },
+    instance: { ip: '127.0.0.1', storageEngine: 'wiredTiger', args: ARGS },
+  });
+  return { uri: server.getUri(), stop: async () => void (await server.stop({ doCleanup: true, force: true })) };
+}
+
+/** @returns the mongod with which a test may start servers of its own, or why there is none: a `skip` of node:test. */
+export function ownMongod(): { path: string; skip: false | string } {
+  const path = process.env['LATCHKEY_TEST_MONGOD'] ?? '';
+  return { path, skip: path === '' && 'NOT RUN: no mongod to start; `npm test` gets one and names the reason where it cannot' };
+}
