@@ -8,11 +8,9 @@ import { KEY_HOWTO, SETTINGS, type SettingName, type SettingValues, type StoreLo
 
 export interface Config {
   readonly host: string;
-  /** 0 takes any free port; the default issuer then has to be made from the port that was taken. */
+  /** 0 takes any free port. */
   readonly port: number;
   readonly issuer: string;
-  /** Whether the operator named the issuer. */
-  readonly issuerGiven: boolean;
   readonly tls: { readonly cert: string; readonly key: string } | undefined;
   readonly store: StoreLocation;
   readonly keysDir: string;
@@ -171,6 +169,9 @@ function checkTogether(given: Given, values: Partial<SettingValues>, faults: str
       faults.push(`${name} names a file that cannot be read (${codeOf(error)})`);
     }
   }
+  if (values.LATCHKEY_PORT === 0 && given.LATCHKEY_ISSUER === undefined) {
+    faults.push('LATCHKEY_PORT 0 takes any free port, so LATCHKEY_ISSUER must say under which address it is reached');
+  }
   const issuer = values.LATCHKEY_ISSUER;
   if (issuer?.startsWith('http:') && !isLoopback(new URL(issuer).hostname)) {
     warnings.push('LATCHKEY_ISSUER is plain http: secrets and tokens cross the network readable; use https');
@@ -192,7 +193,6 @@ function configOf(values: Partial<SettingValues>): Config {
     host: read.LATCHKEY_HOST,
     port,
     issuer: values.LATCHKEY_ISSUER ?? defaultIssuer(port, tls !== undefined),
-    issuerGiven: values.LATCHKEY_ISSUER !== undefined,
     tls,
     store: read.LATCHKEY_STORE,
     keysDir: read.LATCHKEY_KEYS_DIR,

@@ -3,8 +3,9 @@ import { open, unlink } from 'node:fs/promises';
 import { setTimeout as wait } from 'node:timers/promises';
 import { adminScopes } from './admin-api/scopes.ts';
 import type { Config } from './config.ts';
-import { type FirstStart, setUp } from './domain/first-start.ts';
+import { clients } from './domain/clients.ts';
 import { DomainError } from './domain/errors.ts';
+import { type FirstStart, setUp } from './domain/first-start.ts';
 import { type Installation, readInstallation } from './domain/installation.ts';
 import { takeLease } from './domain/leases.ts';
 import type { Sealer } from './domain/sealing.ts';
@@ -77,10 +78,23 @@ async function installOnce(storage: Storage, sealer: Sealer, config: Config): Pr
     await unit.commit(storage, async () => {});
     return told;
   } catch (error) {
-    if (path !== undefined) await unlink(path);
+    const held = await holds(storage, told);
+    // Only the answer was lost.
+    if (held) return told;
+    // Where nobody can say, the file may hold the one copy of what the store has.
+    if (path !== undefined && held === false) await unlink(path);
     const isLate = error instanceof StaleError || (error instanceof DomainError && error.kind === 'conflict');
     if (isLate) return undefined;
     throw error;
+  }
+}
+
+/** @returns whether the store has what was told, or undefined where it does not answer */
+async function holds(storage: Storage, { admin }: FirstStart): Promise<boolean | undefined> {
+  try {
+    return (await storage.get(clients, admin.client_id)) !== undefined;
+  } catch {
+    return undefined;
   }
 }
 

@@ -74,7 +74,7 @@ async function serve(config: Config, logger: Logger): Promise<number> {
   if (metricsPort !== undefined) {
     listening.push(await listen(server.metricsApp.callback(), { host, port: metricsPort, tls: undefined, logger }));
   }
-  logger.info({ event: 'listening', host, port, issuer: config.issuer });
+  logger.info({ event: 'listening', host, port: listening[0]?.port, issuer: config.issuer });
 
   await stop;
   logger.info({ event: 'draining' });

@@ -122,7 +122,7 @@ export const SETTINGS = {
     default: '127.0.0.1',
   }),
   LATCHKEY_PORT: wholeNumber(0, 65535).meta({
-    description: 'The port on which it listens; `0` takes any free one.',
+    description: 'The port on which it listens; `0` takes any free one, and needs `LATCHKEY_ISSUER`.',
     default: '4400',
   }),
   LATCHKEY_ISSUER: text(readIssuer).meta({

@@ -31,7 +31,6 @@ test('with nothing set it starts on loopback with the embedded store', () => {
     host: '127.0.0.1',
     port: 4400,
     issuer: 'http://127.0.0.1:4400',
-    issuerGiven: false,
     tls: undefined,
     store: { kind: 'sqlite', path: './data/latchkey.sqlite' },
     keysDir: './keys',
@@ -209,6 +208,7 @@ test('an empty value counts as not set, and LATCHKEY_TEST_ names are left to the
 test('the remaining settings read as their types', () => {
   const config = read({
     LATCHKEY_PORT: '0',
+    LATCHKEY_ISSUER: 'https://login.example.com',
     LATCHKEY_DEMO: 'false',
     LATCHKEY_FIRST_START: 'on',
     LATCHKEY_METRICS_PORT: '9400',
@@ -219,6 +219,7 @@ test('the remaining settings read as their types', () => {
     [0, false, 'on', 9400, ['10.0.0.0/8', 'fd00::/8']],
   );
   assert.match(faults({ LATCHKEY_OUTGOING_ALLOW: '10.0.0.0/8,10.0.0.1' }), /number 2 in the list/);
+  assert.match(faults({ LATCHKEY_PORT: '0' }), /LATCHKEY_ISSUER must say/);
 });
 
 test('docs/configuration.md is what the settings say (node scripts/docs.ts writes it)', () => {

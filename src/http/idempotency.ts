@@ -158,7 +158,9 @@ function seal(serverKey: Buffer, key: string, id: string, outcome: Outcome): str
 
 function open(serverKey: Buffer, key: string, id: string, sealed: string): Outcome {
   const bytes = Buffer.from(sealed, 'base64url');
-  const decipher = createDecipheriv('aes-256-gcm', answerKey(serverKey, key, id), bytes.subarray(0, IV_BYTES));
+  const decipher = createDecipheriv('aes-256-gcm', answerKey(serverKey, key, id), bytes.subarray(0, IV_BYTES), {
+    authTagLength: TAG_BYTES,
+  });
   decipher.setAAD(Buffer.from(id)).setAuthTag(bytes.subarray(-TAG_BYTES));
   const plain = [decipher.update(bytes.subarray(IV_BYTES, -TAG_BYTES)), decipher.final()];
   // Authentic, so it is what `seal` was given.

@@ -10,6 +10,7 @@ import { promisify } from 'node:util';
 import { readConfig } from '../../src/config.ts';
 import { readInstallation } from '../../src/domain/installation.ts';
 import { Sealer } from '../../src/domain/sealing.ts';
+import type { Storage } from '../../src/domain/store.ts';
 import { ensureInstalled } from '../../src/first-start.ts';
 import { firstStartText } from '../../src/first-start-text.ts';
 import { openStorage } from '../../src/storage/open.ts';
@@ -209,6 +210,50 @@ for (const store of stores()) {
     });
   });
 }
+
+test('a commit whose answer is lost is told; one of unknown fate keeps the file; one that failed leaves none', async (t) => {
+  const { uri, dispose } = await EMBEDDED.fresh();
+  const storage = await openStorage(uri);
+  const folder = await mkdtemp(join(tmpdir(), 'latchkey-test-'));
+  t.after(async () => {
+    await storage.close();
+    await dispose();
+    await rm(folder, { recursive: true, force: true });
+  });
+  const file = join(folder, 'first-start.json');
+  const { config } = readConfig({ LATCHKEY_STORE: uri, LATCHKEY_FIRST_START_FILE: file }, []);
+  const start = (commit: Storage['commit'], isReachable = true) => {
+    const isFirstStart = (writes: Parameters<Storage['commit']>[0]) => writes.length > 1;
+    let wasTried = false;
+    const shaky: Storage = Object.assign(Object.create(storage), {
+      commit: (writes: Parameters<Storage['commit']>[0]) => {
+        if (!isFirstStart(writes)) return storage.commit(writes);
+        wasTried = true;
+        return commit(writes);
+      },
+      get: (...about: Parameters<Storage['get']>) =>
+        wasTried && !isReachable ? Promise.reject(new Error('away')) : storage.get(...about),
+    });
+    for (const name of ['all', 'find', 'removeWhere'] as const) {
+      Object.assign(shaky, { [name]: storage[name].bind(storage) });
+    }
+    return ensureInstalled(shaky, new Sealer(randomBytes(32)), config);
+  };
+  const fail = () => Promise.reject(new Error('no answer'));
+
+  await assert.rejects(start(fail), /no answer/);
+  await assert.rejects(stat(file), { code: 'ENOENT' });
+
+  await assert.rejects(start(fail, false), /no answer/);
+  assert.match(await readFile(file, 'utf8'), /client_secret/);
+  await rm(file);
+
+  const { told } = await start(async (writes) => {
+    await storage.commit(writes);
+    return await fail();
+  });
+  assert.deepEqual(JSON.parse(await readFile(file, 'utf8')), told);
+});
 
 test('a store whose key file is missing is refused, and no other key is made for it', async (t) => {
   const here = await place(t, EMBEDDED);
