@@ -1,0 +1,125 @@
+/** What leaves: nothing that was not declared, and a description that is true. */
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { operations } from '../../src/admin-api/operations.ts';
+import { adminApiDocument } from '../../src/admin-api/router.ts';
+import { adminScopes } from '../../src/admin-api/scopes.ts';
+import { clientSecrets } from '../../src/domain/client-secrets.ts';
+import { signingKeys } from '../../src/domain/signing-keys.ts';
+import { stores } from '../support/stores.ts';
+import { admin, furnish, ISSUER } from './admin.ts';
+
+const HIDDEN = /"(hash|fingerprint|sealed_\w+|password_hash|version|tokens_valid_from|role_ids|api_id|\w+_api_id)"/;
+
+for (const store of stores()) {
+  describe(store.name, { skip: store.skip }, () => {
+    test('no answer shows a hash, a private key, or a secret for the second time', async (t) => {
+      const a = await admin(t, store);
+      const { api, role, application, client } = await furnish(a);
+      const created = await a.call('POST', `/clients/${client.id}/secrets`, { label: 'second' });
+      const [key] = await a.storage.all(signingKeys);
+      const texts = [created.text];
+      const ids: Record<string, string> = {
+        apis: api.id,
+        roles: role.id,
+        applications: application.id,
+        clients: client.id,
+        secrets: created.body.id,
+        'signing-keys': key?.id ?? '',
+      };
+      for (const { method, path } of operations.filter((one) => one.method === 'get' && !one.download)) {
+        const url = path.replaceAll(/([a-z-]+)\/:[a-z_]+/g, (_, noun: string) => `${noun}/${ids[noun]}`);
+        const answer = await a.call(method.toUpperCase(), url);
+        assert.equal(answer.status, 200, url);
+        texts.push(answer.text);
+        assert.ok(
+          !answer.text.includes(client.client_secret) && !answer.text.includes(created.body.client_secret),
+          url,
+        );
+      }
+      const secrets = await a.storage.all(clientSecrets);
+      const stored = [
+        ...secrets.flatMap(({ hash, fingerprint }) => [hash, fingerprint ?? '']),
+        key?.sealed_private_key ?? '',
+      ];
+      for (const text of texts) {
+        assert.doesNotMatch(text, HIDDEN);
+        for (const hidden of stored) assert.ok(hidden !== '' && !text.includes(hidden));
+      }
+    });
+
+    test('the description is open to everyone and may be cached', async (t) => {
+      const a = await admin(t, store);
+      const answer = await a.call('GET', '/openapi.json', undefined, { bearer: null });
+      assert.deepEqual(answer.body, JSON.parse(JSON.stringify(adminApiDocument(ISSUER))));
+      assert.match(answer.headers.get('cache-control') ?? '', /^public, max-age=\d+$/);
+      const headers = { 'if-none-match': answer.headers.get('etag') ?? '' };
+      assert.equal((await a.call('GET', '/openapi.json', undefined, { bearer: null, headers })).status, 304);
+      assert.equal((await a.call('POST', '/openapi.json', {})).status, 404);
+    });
+  });
+}
+
+/** What of an OpenAPI document is looked into here. */
+interface Described {
+  readonly openapi: string;
+  readonly paths: Record<string, Record<string, DescribedOperation>>;
+  readonly components: {
+    schemas: Record<string, { example?: unknown; examples?: unknown }>;
+    securitySchemes: { oauth2: { flows: { clientCredentials: { scopes: object } } } };
+  };
+}
+interface DescribedOperation {
+  readonly operationId: string;
+  readonly summary: string;
+  readonly tags: readonly string[];
+  readonly security: readonly [{ oauth2: readonly string[] }];
+  readonly parameters?: readonly { in: string; name: string }[];
+  readonly responses: Record<string, { description: string; content?: object }>;
+}
+
+test('the description covers every operation, its scope, parameters and problems', () => {
+  const document = adminApiDocument(ISSUER) as Described;
+  assert.match(document.openapi, /^3\.1\./);
+  const described = Object.entries(document.paths).flatMap(([path, methods]) =>
+    Object.keys(methods).map((method) => `${method} ${path}`),
+  );
+  assert.deepEqual(
+    described.sort(),
+    operations.map(({ method, path }) => `${method} ${path.replaceAll(/:([a-z_]+)/g, '{$1}')}`).sort(),
+  );
+  for (const operation of operations) {
+    const path = operation.path.replaceAll(/:([a-z_]+)/g, '{$1}');
+    const found = document.paths[path]?.[operation.method];
+    assert.ok(found);
+    assert.deepEqual(found.security, [{ oauth2: [operation.scope] }]);
+    const named = (found.parameters ?? []).filter((one) => one.in === 'path').map(({ name }) => `{${name}}`);
+    assert.deepEqual(named, path.match(/\{[a-z_]+\}/g) ?? []);
+    assert.ok(found.responses[operation.status] && found.responses['401'] && found.responses['403']);
+    assert.equal('404' in found.responses, path.includes('{'));
+    for (const { description } of Object.values(found.responses)) assert.ok(description);
+  }
+  const ids = operations.map(({ operation_id }) => operation_id);
+  assert.equal(new Set(ids).size, ids.length);
+});
+
+test('every reference in the description leads somewhere, and every component has an example', () => {
+  const document = adminApiDocument(ISSUER) as Described;
+  const text = JSON.stringify(document);
+  const { schemas } = document.components;
+  for (const [, name = ''] of text.matchAll(/"\$ref":"#\/components\/schemas\/([^"]+)"/g))
+    assert.ok(name in schemas, name);
+  for (const [name, schema] of Object.entries(schemas)) assert.ok(schema.example ?? schema.examples, name);
+  assert.ok(!text.includes('fingerprint') && !text.includes('sealed'));
+});
+
+test('the scopes are those of the operations, and ownership', () => {
+  const names = adminScopes().map(({ name }) => name);
+  assert.deepEqual(names, [...new Set([...operations.map(({ scope }) => scope), 'ownership:write'])].sort());
+  for (const { name, description, access } of adminScopes()) {
+    assert.ok(description);
+    assert.equal(access, name.endsWith(':read') ? 'read' : 'write');
+  }
+  const { scopes } = (adminApiDocument(ISSUER) as Described).components.securitySchemes.oauth2.flows.clientCredentials;
+  assert.deepEqual(Object.keys(scopes), names);
+});
