@@ -12,12 +12,16 @@ import type { Unit } from './unit.ts';
 const FIELD = 'sealed_private_key';
 const generate = promisify(generateKeyPair);
 
+// Until every node publishes a new key: the time to make it, and what the feed takes. Whoever reads the JWKS of the
+// slowest node just before that may keep it for the whole announcement.
+const PUBLISHING_SECONDS = 2;
+
 export class SigningKeyring {
   readonly #storage: Storage;
   readonly #sealer: Sealer;
   readonly #announceSeconds: number;
 
-  /** @param announceSeconds how long a key is published before it signs */
+  /** @param announceSeconds how long a key is published, by every node, before it signs */
   constructor(storage: Storage, sealer: Sealer, announceSeconds: number) {
     this.#storage = storage;
     this.#sealer = sealer;
@@ -110,7 +114,7 @@ export class SigningKeyring {
     keys: readonly SigningKey[],
     immediate: boolean,
   ): Promise<SigningKey> {
-    const signsFrom = immediate ? unit.now : unit.now + this.#announceSeconds * 1000;
+    const signsFrom = immediate ? unit.now : unit.now + (PUBLISHING_SECONDS + this.#announceSeconds) * 1000;
     const signs_from = new Date(signsFrom).toISOString();
     const announced = keys.find((key) => stateOf(key, unit.now) === 'announced');
     for (const key of keys) {

@@ -1,6 +1,6 @@
 /** Clients that prove themselves by signing (RFC 7523), their keys, and the assertions that they send. */
 import { randomUUID } from 'node:crypto';
-import { exportJWK, generateKeyPair, type JWK, SignJWT } from 'jose';
+import { type CryptoKey, exportJWK, generateKeyPair, type JWK, SignJWT } from 'jose';
 import type { Answer, Running } from './running.ts';
 
 export interface ClientKey {
@@ -53,11 +53,12 @@ export function tokenByAssertion(server: Running, signed: string, origin?: strin
   return server.form('/oauth2/token', form, undefined, origin);
 }
 
-export interface MadeClient {
+/** A type and no interface: it goes where a client's whole metadata may stand. */
+export type MadeClient = {
   readonly client_id: string;
   /** Empty where the client has no secret. */
   readonly client_secret: string;
-}
+};
 
 /** Registers a client of an application of its own; left to itself it may read orders at the demo API. */
 export async function registerClient(
