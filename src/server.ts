@@ -24,7 +24,7 @@ import type { Sealer } from './domain/sealing.ts';
 import { Secrets } from './domain/secrets.ts';
 import { redeemSignInLink } from './domain/sign-in-links.ts';
 import { SigningKeyring } from './domain/signing-key-rotation.ts';
-import { type Storage, StaleError } from './domain/store.ts';
+import { StaleError, type Storage } from './domain/store.ts';
 import { type ChangeObserver, Unit } from './domain/unit.ts';
 import { housekeeping } from './housekeeping.ts';
 import { clientAddress } from './http/client-address.ts';
@@ -97,7 +97,10 @@ export async function createServer(parts: ServerParts): Promise<Server> {
     lookup: catalogue,
     artifactsOf,
     secondsToServe: () => catalogue.secondsToServe(),
-    useAssertion: (clientId, jti, exp) => useOnce(storage, ['assertion', clientId, jti], exp),
+    async useAssertion(clientId, jti, exp) {
+      catalogue.demandStore();
+      return await useOnce(storage, ['assertion', clientId, jti], exp);
+    },
     fetch: createOutgoing({ allow: config.outgoingAllow }),
   });
 

@@ -86,7 +86,11 @@ test('only the ends of the program touch the environment and the terminal', () =
 
 test('no grab-bags, no barrels, no default exports', () => {
   for (const file of files) {
-    assert.doesNotMatch(file, /(^|\/)(utils?|helpers?|common|shared|services?|managers?|types|base|index)(\/|\.|$)/, file);
+    assert.doesNotMatch(
+      file,
+      /(^|\/)(utils?|helpers?|common|shared|services?|managers?|types|base|index)(\/|\.|$)/,
+      file,
+    );
     assert.doesNotMatch(readFileSync(join('src', file), 'utf8'), /^export default/m, file);
   }
 });

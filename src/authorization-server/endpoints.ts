@@ -28,7 +28,7 @@ export interface EndpointParts {
   readonly engine: () => Middleware;
   readonly keys: Keys;
   readonly reader: TokenReader;
-  readonly knowledge: Knowledge & { secondsToServe(): number };
+  readonly knowledge: Knowledge & { secondsToServe(): number; demandStore(): void };
   readonly storage: Storage;
   readonly observer: ChangeObserver;
   /** Told how each request ended: an OAuth error code, or `ok`. */
@@ -111,10 +111,15 @@ async function answerIntrospection(
   ctx.type = SIGNED_INTROSPECTION;
 }
 
-async function revoke({ reader, storage, observer }: EndpointParts, caller: Standing, token: string): Promise<void> {
+async function revoke(
+  { reader, storage, observer, knowledge }: EndpointParts,
+  caller: Standing,
+  token: string,
+): Promise<void> {
   const read = await reader.read(token);
   // RFC 7009 section 2.2: an unknown token is not an error; another's is none of the caller's business.
   if (read === undefined || read.claims.client_id !== caller.client.id) return;
+  knowledge.demandStore();
   const unit = new Unit();
   revokeToken(unit, read.claims.jti, read.claims.exp);
   try {

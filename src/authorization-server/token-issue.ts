@@ -4,7 +4,7 @@ import { claimsOf } from '../domain/claims.ts';
 import { DomainError } from '../domain/errors.ts';
 import { type ApiLookup, decideGrant, GrantRefusal, type TokenRequest } from '../domain/grants.ts';
 import type { Standing } from '../domain/standing.ts';
-import { newTokenId, NO_CREDENTIAL } from '../domain/token-ids.ts';
+import { NO_CREDENTIAL, newTokenId } from '../domain/token-ids.ts';
 import type { Artifacts } from './artifacts.ts';
 import type { Keys } from './keys.ts';
 

@@ -9,8 +9,8 @@ import { applications } from './applications.ts';
 import { clientSecrets } from './client-secrets.ts';
 import { clients } from './clients.ts';
 import { DomainError } from './errors.ts';
-import { Revoked } from './revoked.ts';
 import { revocations } from './revocations.ts';
+import { Revoked } from './revoked.ts';
 import { type Role, roles } from './roles.ts';
 import { type SigningKey, signingKeys } from './signing-keys.ts';
 import { readStanding, type Standing } from './standing.ts';
@@ -156,6 +156,15 @@ export class Catalogue {
     const left = Math.floor(this.#settings.maxStaleSeconds - silentMs / 1000);
     if (left > 0) return left;
     throw new DomainError('unavailable', 'The store has been out of reach for too long.');
+  }
+
+  /**
+   * For what must be written durably before it is answered: refuses at once where the store is known to be away.
+   * @throws DomainError `unavailable`
+   */
+  demandStore(): void {
+    if (this.secondsToServe() === Number.POSITIVE_INFINITY) return;
+    throw new DomainError('unavailable', 'The store is out of reach.');
   }
 
   /** Seconds since the feed was last heard. */

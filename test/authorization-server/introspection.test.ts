@@ -23,7 +23,8 @@ const ENDS: Record<string, (server: Running, client: Client, token: string) => P
   'revoked by an operator': async (server, _client, token) =>
     expectStatus(await server.call('POST', '/revocations', { token }), 201),
   'revoked by its jti': async (server, _client, token) => {
-    if (token.includes('.')) return expectStatus(await server.call('POST', '/revocations', { jti: decodeJwt(token).jti }), 201);
+    if (token.includes('.'))
+      return expectStatus(await server.call('POST', '/revocations', { jti: decodeJwt(token).jti }), 201);
     return expectStatus(await server.call('POST', '/revocations', { token }), 201);
   },
   'all of the client’s tokens revoked': async (server, { client_id }) =>
@@ -53,7 +54,11 @@ for (const store of stores()) {
           const token = (await server.token(client)).body.access_token;
           assert.equal((await server.introspect(gateway, token)).body.active, true, `${name}, before`);
           await end(server, client, token);
-          assert.deepEqual((await server.introspect(gateway, token)).body, { active: false }, `${token_format} ${name}`);
+          assert.deepEqual(
+            (await server.introspect(gateway, token)).body,
+            { active: false },
+            `${token_format} ${name}`,
+          );
         }
         assert.equal((await server.introspect(gateway, living)).body.active, true);
       }
@@ -62,7 +67,11 @@ for (const store of stores()) {
     test('enabling again revives no token from before, and new ones live', async (t) => {
       const server = await running(t, store);
       const client = await registerClient(server, { permissions: allOf(await registerApi(server)) });
-      const paths = [`/clients/${client.client_id}`, `/applications/${client.application_id}`, await secretPath(server, client)];
+      const paths = [
+        `/clients/${client.client_id}`,
+        `/applications/${client.application_id}`,
+        await secretPath(server, client),
+      ];
       for (const path of paths) {
         const before = (await server.token(client)).body.access_token;
         await toggled(server, path);
@@ -92,7 +101,11 @@ for (const store of stores()) {
       const client = await registerClient(server, { permissions: [...allOf(seen), ...allOf(unseen)] });
       const gateway = await registerClient(server, { may_introspect: [seen.identifier] });
       const stranger = await registerClient(server);
-      for (const [api, forGateway] of [[seen, true], [unseen, false]] as const) { // biome-ignore format: a table
+      for (const [api, forGateway] of [
+        [seen, true],
+        [unseen, false],
+      ] as const) {
+        // biome-ignore format: a table
         const token = (await server.token(client, { resource: api.identifier })).body.access_token;
         assert.equal((await server.introspect(client, token)).body.active, true, 'its own');
         assert.equal((await server.introspect(gateway, token)).body.active, forGateway);
@@ -114,7 +127,20 @@ for (const store of stores()) {
       const [head, body, signature] = access_token.split('.');
       const none = `${Buffer.from(JSON.stringify({ alg: 'none', typ: 'at+jwt', kid })).toString('base64url')}.${body}.`;
       const altered = `${head}.${Buffer.from(JSON.stringify({ ...decodeJwt(access_token), scope: 'all' })).toString('base64url')}.${signature}`;
-      const bad = [foreign, none, altered, `${head}.${body}.`, 'garbage', '.', '..', 'a.b.c', '💥', '{"a":1}', 'x'.repeat(20_000), 'looked-up-elsewhere'];
+      const bad = [
+        foreign,
+        none,
+        altered,
+        `${head}.${body}.`,
+        'garbage',
+        '.',
+        '..',
+        'a.b.c',
+        '💥',
+        '{"a":1}',
+        'x'.repeat(20_000),
+        'looked-up-elsewhere',
+      ];
       for (const token of bad) {
         for (const path of ['/oauth2/introspect', '/oauth2/revoke']) {
           const answer = await server.form(path, { token }, server.demo);
@@ -123,7 +149,11 @@ for (const store of stores()) {
         }
       }
       for (const token_type_hint of ['access_token', 'refresh_token', 'nonsense']) {
-        const { body: hinted } = await server.form('/oauth2/introspect', { token: access_token, token_type_hint }, server.demo);
+        const { body: hinted } = await server.form(
+          '/oauth2/introspect',
+          { token: access_token, token_type_hint },
+          server.demo,
+        );
         assert.equal(hinted.active, true, token_type_hint);
       }
       const api = await registerApi(server, { token_lifetime_seconds: 1 });
@@ -146,7 +176,11 @@ for (const store of stores()) {
       assert.deepEqual([claims.iss, claims.aud], [server.issuer, server.demo.client_id]);
       assert.equal(decodeProtectedHeader(answer.text).typ, 'token-introspection+jwt');
       assert.equal((claims['token_introspection'] as { active: boolean }).active, true);
-      assert.deepEqual((await server.introspect(server.demo, answer.text)).body, { active: false }, 'it is no access token');
+      assert.deepEqual(
+        (await server.introspect(server.demo, answer.text)).body,
+        { active: false },
+        'it is no access token',
+      );
     });
 
     test('the same credentials in the header and in the body are tolerated, different ones are not', async (t) => {
@@ -174,7 +208,9 @@ for (const store of stores()) {
     test('50 revocations of one token at once all succeed', async (t) => {
       const server = await running(t, store);
       const { access_token: token } = (await server.token(server.demo)).body;
-      const answers = await Promise.all(Array.from({ length: 50 }, () => server.form('/oauth2/revoke', { token }, server.demo)));
+      const answers = await Promise.all(
+        Array.from({ length: 50 }, () => server.form('/oauth2/revoke', { token }, server.demo)),
+      );
       assert.deepEqual([...new Set(answers.map(({ status }) => status))], [200]);
       assert.equal((await server.introspect(server.demo, token)).body.active, false);
     });

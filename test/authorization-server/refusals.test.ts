@@ -7,10 +7,16 @@ import { basic, type Credentials, type Running, running } from '../support/runni
 import { stores } from '../support/stores.ts';
 
 /** Ways to spoil a good client; each gives credentials that must be refused. */
-const SPOILED: Record<string, (server: Running, client: Credentials & { application_id: string }) => Promise<Credentials>> = {
+const SPOILED: Record<
+  string,
+  (server: Running, client: Credentials & { application_id: string }) => Promise<Credentials>
+> = {
   'unknown client': async (_server, client) => ({ ...client, client_id: 'cli_000000000000000000000000' }),
   'wrong secret': async (_server, client) => ({ ...client, client_secret: 'A'.repeat(51) }),
-  'almost the secret': async (_server, client) => ({ ...client, client_secret: `${client.client_secret.slice(0, -1)}!` }),
+  'almost the secret': async (_server, client) => ({
+    ...client,
+    client_secret: `${client.client_secret.slice(0, -1)}!`,
+  }),
   'secret of 73 bytes': async (_server, client) => ({ ...client, client_secret: client.client_secret.padEnd(73, 'x') }),
   'another client’s secret': async (server, client) => ({ ...client, client_secret: server.demo.client_secret }),
   'disabled client': async (server, client) => {
@@ -79,7 +85,8 @@ for (const store of stores()) {
       const client = await registerClient(server, { permissions: allOf(await registerApi(server)) });
       const there = () => server.token(client, {}, origin);
       const deadline = Date.now() + 1000;
-      while ((await there()).status !== 200) assert.ok(Date.now() < deadline, 'the other node does not know the client');
+      while ((await there()).status !== 200)
+        assert.ok(Date.now() < deadline, 'the other node does not know the client');
       expectStatus(await server.call('PATCH', `/clients/${client.client_id}`, { enabled: false }), 200);
       assert.equal((await server.token(client)).status, 401, 'at once on the node that was told');
       const disabledAt = Date.now();
@@ -104,7 +111,12 @@ async function refusalsOf(issuer: string, credentials: Credentials): Promise<[st
     const label = origin ? ' with Origin' : '';
     ways.push([`Basic${label}`, { authorization: basic(credentials), ...more }, '/oauth2/token', grant]);
     ways.push([`post${label}`, more, '/oauth2/token', `${grant}&${post}`]);
-    ways.push([`introspection${label}`, { authorization: basic(credentials), ...more }, '/oauth2/introspect', 'token=x']);
+    ways.push([
+      `introspection${label}`,
+      { authorization: basic(credentials), ...more },
+      '/oauth2/introspect',
+      'token=x',
+    ]);
     ways.push([`revocation${label}`, more, '/oauth2/revoke', `token=x&${post}`]);
   }
   return await Promise.all(ways.map(async ([way, headers, path, body]) => [way, await bytesOf(issuer + path, headers, body)] as [string, string])); // biome-ignore format: short

@@ -46,7 +46,11 @@ for (const store of stores()) {
     test('each API has its algorithm, header type and lifetime, and the client’s own lifetime wins', async (t) => {
       const server = await running(t, store);
       for (const signing_algorithm of ['RS256', 'ES256', 'PS256', 'EdDSA']) {
-        const api = await registerApi(server, { signing_algorithm, token_type_header: 'JWT', token_lifetime_seconds: 120 });
+        const api = await registerApi(server, {
+          signing_algorithm,
+          token_type_header: 'JWT',
+          token_lifetime_seconds: 120,
+        });
         const client = await registerClient(server, { permissions: allOf(api) });
         const { body } = await server.token(client);
         const { alg, typ } = decodeProtectedHeader(body.access_token);
@@ -76,12 +80,17 @@ for (const store of stores()) {
       const [first, second, third] = [await registerApi(server), await registerApi(server), await registerApi(server, { scopes: [{ name: 'rare' }] })]; // biome-ignore format: short
       const permissions = [...allOf(first), ...allOf(second), { api: third.identifier, scope: 'rare' }];
       const client = await registerClient(server, { permissions });
-      const audience = async (form: Record<string, string>) => decodeJwt((await server.token(client, form)).body.access_token).aud;
+      const audience = async (form: Record<string, string>) =>
+        decodeJwt((await server.token(client, form)).body.access_token).aud;
       assert.equal(await audience({}), first.identifier, 'the default is the API of the first permission');
       assert.equal(await audience({ scope: 'things:read' }), first.identifier);
       assert.equal(await audience({ resource: second.identifier }), second.identifier);
       assert.equal(await audience({ scope: 'rare' }), third.identifier);
-      assert.equal(await audience({ scope: 'things:read default openid' }), first.identifier, 'default and openid are ignored');
+      assert.equal(
+        await audience({ scope: 'things:read default openid' }),
+        first.identifier,
+        'default and openid are ignored',
+      );
 
       const both = await server.token(client, { scope: 'rare things:read' });
       assert.deepEqual([both.status, both.body.error], [400, 'invalid_scope']);
