@@ -1,4 +1,5 @@
 /** Runs a change until it is committed or refused: each attempt reads and decides anew. */
+import { randomInt } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { DomainError } from '../domain/errors.ts';
 import { DuplicateError, ReferencedError, StaleError, type Storage } from '../domain/store.ts';
@@ -27,7 +28,7 @@ export async function untilCommitted<T>(
     } catch (error) {
       if (count >= attemptsFor(error)) throw error;
     }
-    await sleep(Math.random() * DELAY_MS * count);
+    await sleep(randomInt(DELAY_MS * count));
   }
 }
 

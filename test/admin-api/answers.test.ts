@@ -1,6 +1,7 @@
 /** What leaves: nothing that was not declared, and a description that is true. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { Validator } from '@seriousme/openapi-schema-validator';
 import { operations } from '../../src/admin-api/operations.ts';
 import { adminApiDocument } from '../../src/admin-api/router.ts';
 import { adminScopes } from '../../src/admin-api/scopes.ts';
@@ -101,6 +102,13 @@ test('the description covers every operation, its scope, parameters and problems
   }
   const ids = operations.map(({ operation_id }) => operation_id);
   assert.equal(new Set(ids).size, ids.length);
+});
+
+test('the description is valid OpenAPI 3.1', async () => {
+  const validator = new Validator();
+  const { valid, errors } = await validator.validate(JSON.parse(JSON.stringify(adminApiDocument(ISSUER))));
+  assert.ok(valid, JSON.stringify(errors));
+  assert.equal(validator.version, '3.1');
 });
 
 test('every reference in the description leads somewhere, and every component has an example', () => {

@@ -63,6 +63,10 @@ for (const store of stores()) {
         assert.deepEqual([refused.status, places(refused)], [422, [`/permissions/0/${name}`]]);
       }
       assert.equal(Object.getPrototypeOf({}).built_in, undefined);
+      for (const name of ['__proto__', 'constructor', '$where', 'limit[$gt]', 'hasOwnProperty']) {
+        const answer = await a.call('GET', `/apis?${encodeURIComponent(name)}=1`);
+        assert.deepEqual([answer.status, places(answer)], [400, [name]]);
+      }
     });
 
     test('bodies that are malformed, too large, too deep or of another type are refused', async (t) => {
