@@ -24,6 +24,7 @@ import type { Sealer } from './domain/sealing.ts';
 import { Secrets } from './domain/secrets.ts';
 import { redeemSignInLink } from './domain/sign-in-links.ts';
 import { SigningKeyring } from './domain/signing-key-rotation.ts';
+import { isEnabled } from './domain/standing.ts';
 import { StaleError, type Storage } from './domain/store.ts';
 import { type ChangeObserver, Unit } from './domain/unit.ts';
 import { housekeeping } from './housekeeping.ts';
@@ -197,6 +198,7 @@ async function issueTokenFor(
 ) {
   const standing = await catalogue.standing(clientId);
   if (standing === undefined) throw new DomainError('not_found', 'There is no such client.');
+  if (!isEnabled(standing)) throw new DomainError('conflict', 'The client or its application is disabled.');
   return await issueToken(parts, standing, request);
 }
 

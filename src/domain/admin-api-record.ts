@@ -1,9 +1,10 @@
 /** The admin API as an API: built in, read-only, kept true to the code at each start. */
+
+import type { z } from 'zod';
 import { type Api, type ApiScope, apis } from './apis.ts';
 import { newId } from './ids.ts';
 import type { Storage } from './store.ts';
 import type { Unit } from './unit.ts';
-import type { z } from 'zod';
 
 export type AdminScope = z.infer<typeof ApiScope>;
 

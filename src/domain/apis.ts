@@ -1,6 +1,6 @@
 /** An API: a resource server. Its identifier is the audience of its tokens; it says how they are made. */
 import { z } from 'zod';
-import { Environment, LifetimeSeconds, Name, recordShape, ScopeName, Description } from './record.ts';
+import { Description, Environment, LifetimeSeconds, Name, recordShape, ScopeName } from './record.ts';
 import type { Table } from './store.ts';
 
 export const SigningAlgorithm = z.enum(['RS256', 'ES256', 'EdDSA', 'PS256']);

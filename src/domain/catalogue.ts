@@ -3,12 +3,12 @@
  * by the change feed, so that issuing and verifying read no database. Where the feed is lost, the catalogue says how
  * long what it knows may still be used.
  */
-import { LRUCache } from 'lru-cache';
 import { type Api, apis } from './apis.ts';
 import { applications } from './applications.ts';
 import { clientSecrets } from './client-secrets.ts';
 import { clients } from './clients.ts';
 import { DomainError } from './errors.ts';
+import { KnownStandings } from './known-standings.ts';
 import { revocations } from './revocations.ts';
 import { Revoked } from './revoked.ts';
 import { type Role, roles } from './roles.ts';
@@ -19,13 +19,6 @@ import type { Change, Storage } from './store.ts';
 // The feed is heard at least once a second; within this it counts as unbroken, a busy process's pauses included.
 const FRESH_MS = 5_000;
 const RETRY_MS = 500;
-const REMEMBERED_CLIENTS = 20_000;
-const REMEMBERED_UNKNOWN = 20_000;
-
-interface Remembered {
-  readonly promise: Promise<Standing | undefined>;
-  standing?: Standing | undefined;
-}
 
 export interface CatalogueSettings {
   readonly maxStaleSeconds: number;
@@ -42,9 +35,7 @@ export class Catalogue {
   readonly #settings: CatalogueSettings;
   readonly #now: () => number;
   readonly #listeners = new Set<(event: CatalogueEvent) => void>();
-  readonly #standings = new LRUCache<string, Remembered>({ max: REMEMBERED_CLIENTS });
-  // Apart from the known, so that a flood of invented ids cannot push real clients out.
-  readonly #unknown = new LRUCache<string, true>({ max: REMEMBERED_UNKNOWN });
+  readonly #standings: KnownStandings;
   #apis = new Map<string, Api>();
   #apisByIdentifier = new Map<string, Api>();
   #roles = new Map<string, Role>();
@@ -62,6 +53,7 @@ export class Catalogue {
     this.#now = settings.now ?? Date.now;
     this.#heardAt = this.#now();
     this.revoked = new Revoked(this.#now);
+    this.#standings = new KnownStandings((id) => readStanding(storage, (roleId) => this.#roles.get(roleId), id));
   }
 
   /** Follows the feed, then reads everything: a catalogue that is open is whole. */
@@ -102,25 +94,8 @@ export class Catalogue {
   }
 
   /** @returns the client's standing, from memory where it was asked for before @throws DomainError `unavailable` */
-  async standing(clientId: string): Promise<Standing | undefined> {
-    const remembered = this.#standings.get(clientId);
-    if (remembered !== undefined) return remembered.standing ?? (await remembered.promise);
-    if (this.#unknown.get(clientId)) return undefined;
-
-    const entry: Remembered = {
-      promise: readStanding(this.#storage, (id) => this.#roles.get(id), clientId),
-    };
-    this.#standings.set(clientId, entry);
-    try {
-      entry.standing = await entry.promise;
-    } catch (error) {
-      this.#forgetIf(clientId, entry);
-      throw error;
-    }
-    if (entry.standing === undefined && this.#forgetIf(clientId, entry)) {
-      this.#unknown.set(clientId, true);
-    }
-    return entry.standing;
+  standing(clientId: string): Promise<Standing | undefined> {
+    return this.#standings.of(clientId);
   }
 
   /** Calls `listener` after each change of a small table. */
@@ -133,9 +108,9 @@ export class Catalogue {
     const tables = new Set<string>();
     const revokedIds: string[] = [];
     for (const change of changes) {
-      if (change.table === clients.name) this.#forget(change.id);
-      else if (change.table === clientSecrets.name && change.parent) this.#forget(change.parent);
-      else if (change.table === applications.name) this.#forgetApplication(change.id);
+      if (change.table === clients.name) this.#standings.forget(change.id);
+      else if (change.table === clientSecrets.name && change.parent) this.#standings.forget(change.parent);
+      else if (change.table === applications.name) this.#standings.forgetApplication(change.id);
       else if (change.table === revocations.name) {
         this.revoked.add(change.id);
         revokedIds.push(change.id);
@@ -175,21 +150,6 @@ export class Catalogue {
   #heard(): void {
     // While something changed is still unread, hearing the feed proves nothing.
     if (this.#reloading === undefined) this.#heardAt = this.#now();
-  }
-
-  #forget(clientId: string): void {
-    this.#standings.delete(clientId);
-    this.#unknown.delete(clientId);
-  }
-
-  #forgetIf(clientId: string, entry: Remembered): boolean {
-    return this.#standings.peek(clientId) === entry && this.#standings.delete(clientId);
-  }
-
-  #forgetApplication(applicationId: string): void {
-    for (const [clientId, { standing }] of this.#standings.entries()) {
-      if (standing === undefined || standing.application.id === applicationId) this.#forget(clientId);
-    }
   }
 
   async #readChanged(tables: ReadonlySet<string>, revokedIds: readonly string[]): Promise<void> {
@@ -238,8 +198,7 @@ export class Catalogue {
   async #readRoles(): Promise<void> {
     this.#roles = new Map((await this.#storage.all(roles)).map((role) => [role.id, role]));
     // Standings hold what roles grant.
-    this.#standings.clear();
-    this.#unknown.clear();
+    this.#standings.forgetAll();
     this.#tell('roles');
   }
 

@@ -15,11 +15,7 @@ export type ErrorKind =
   | 'unavailable'; // 503: the store cannot be reached
 
 /** One mistake: where (exactly one of the three) and what. */
-export type Mistake = { detail: string } & (
-  | { pointer: string }
-  | { parameter: string }
-  | { header: string }
-);
+export type Mistake = { detail: string } & ({ pointer: string } | { parameter: string } | { header: string });
 
 export class DomainError extends Error {
   readonly kind: ErrorKind;

@@ -5,11 +5,12 @@ import { DomainError } from '../domain/errors.ts';
 import { DuplicateError, ReferencedError, StaleError, type Storage } from '../domain/store.ts';
 import { type ChangeObserver, Unit } from '../domain/unit.ts';
 
-// Of parallel changes to one record one gets through at each turn, so that this many can always meet.
-const STALE_ATTEMPTS = 12;
+// Of parallel changes to one record one gets through at each turn: long enough for a crowd, short for a caller.
+const PATIENCE_MS = 5_000;
 // What was taken, or referred to, by a request that ran beside this one reads differently the second time.
 const CONFLICT_ATTEMPTS = 3;
 const DELAY_MS = 8;
+const DELAY_MAX_MS = 150;
 
 /**
  * @param attempt adds its writes to the unit; `again` tells it that what was read before has changed
@@ -19,6 +20,7 @@ export async function untilCommitted<T>(
   { storage, observer }: { storage: Storage; observer: ChangeObserver },
   attempt: (unit: Unit, again: boolean) => Promise<T>,
 ): Promise<T> {
+  const deadline = Date.now() + PATIENCE_MS;
   for (let count = 1; ; count++) {
     const unit = new Unit();
     try {
@@ -26,14 +28,14 @@ export async function untilCommitted<T>(
       await unit.commit(storage, observer);
       return outcome;
     } catch (error) {
-      if (count >= attemptsFor(error)) throw error;
+      if (!isWorthAnother(error, count) || Date.now() > deadline) throw error;
     }
-    await sleep(randomInt(DELAY_MS * count));
+    await sleep(randomInt(Math.min(DELAY_MS * count, DELAY_MAX_MS)));
   }
 }
 
-function attemptsFor(error: unknown): number {
-  if (error instanceof StaleError) return STALE_ATTEMPTS;
+function isWorthAnother(error: unknown, count: number): boolean {
+  if (error instanceof StaleError) return true;
   const cause = error instanceof DomainError ? error.cause : undefined;
-  return cause instanceof DuplicateError || cause instanceof ReferencedError ? CONFLICT_ATTEMPTS : 1;
+  return count < CONFLICT_ATTEMPTS && (cause instanceof DuplicateError || cause instanceof ReferencedError);
 }
