@@ -6,7 +6,7 @@ import { DuplicateError, ReferencedError, StaleError, type Storage } from '../do
 import { type ChangeObserver, Unit } from '../domain/unit.ts';
 
 // Of parallel changes to one record one gets through at each turn: long enough for a crowd, short for a caller.
-const PATIENCE_MS = 5_000;
+const PATIENCE_MS = 10_000;
 // What was taken, or referred to, by a request that ran beside this one reads differently the second time.
 const CONFLICT_ATTEMPTS = 3;
 const DELAY_MS = 8;

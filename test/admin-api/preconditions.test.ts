@@ -65,6 +65,21 @@ for (const store of stores()) {
       assert.deepEqual([name, description, tags, enabled], ['new', 'new', ['new'], false]);
     });
 
+    test('a crowd that changes one thing at once all get through, one after the other', async (t) => {
+      const a = await admin(t, store);
+      const { application } = await furnish(a);
+      const path = `/applications/${application.id}`;
+      const answers = await Promise.all(
+        Array.from({ length: 20 }, (_, index) => a.call('PATCH', path, { name: `n${index}` })),
+      );
+      assert.deepEqual([...new Set(answers.map(({ status }) => status))], [200]);
+      const versions = answers.map(({ headers }) => Number(headers.get('etag')?.slice(1, -1)));
+      assert.deepEqual(
+        versions.sort((one, other) => one - other),
+        Array.from({ length: 20 }, (_, index) => index + 2),
+      );
+    });
+
     test('of parallel deletes one wins, and of parallel creations of one name too', async (t) => {
       const a = await admin(t, store);
       const { client } = await furnish(a);
