@@ -22,6 +22,8 @@ interface Waiting {
   readonly patienceMs?: number;
   /** Told once where it has to be waited for. */
   readonly onWait?: () => void;
+  /** Ends the waiting, not a first start under way. */
+  readonly stop?: AbortSignal | undefined;
 }
 
 /**
@@ -32,7 +34,7 @@ export async function ensureInstalled(
   storage: Storage,
   sealer: Sealer,
   config: Config,
-  { patienceMs = PATIENCE_MS, onWait = () => {} }: Waiting = {},
+  { patienceMs = PATIENCE_MS, onWait = () => {}, stop }: Waiting = {},
 ): Promise<{ installation: Installation; told: FirstStart | undefined }> {
   const mayInstall = config.firstStart === 'on' || (config.firstStart === 'auto' && config.store.kind === 'sqlite');
   const giveUpAt = Date.now() + patienceMs;
@@ -44,7 +46,7 @@ export async function ensureInstalled(
     if (release === undefined) {
       if (!isWaiting) onWait();
       isWaiting = true;
-      await wait(POLL_MS);
+      await wait(POLL_MS, undefined, { signal: stop });
       continue;
     }
     try {
@@ -52,7 +54,8 @@ export async function ensureInstalled(
       const made = await readInstallation(storage);
       if (made !== undefined) return { installation: made, told };
     } finally {
-      await release();
+      // A lease that cannot be given back ends by itself; what was told must not be lost over it.
+      await release().catch(() => undefined);
     }
   }
   throw new Error(

@@ -39,7 +39,7 @@ async function main(): Promise<number> {
 }
 
 /** Opens the store; on the first start sets it up and tells, on the terminal and never through the logger. */
-async function prepare(config: Config, logger: Logger): Promise<Ready> {
+async function prepare(config: Config, logger: Logger, stop?: AbortSignal): Promise<Ready> {
   const { store } = config;
   const storage = await openStorage(store.kind === 'sqlite' ? `sqlite:${store.path}` : store.uri);
   try {
@@ -47,6 +47,7 @@ async function prepare(config: Config, logger: Logger): Promise<Ready> {
     const key = await keyEncryptionKey(config.keyEncryptionKey, config.keysDir, isNew);
     const sealer = new Sealer(key);
     const { installation, told } = await ensureInstalled(storage, sealer, config, {
+      stop,
       onWait: () => logger.warn({ event: 'first_start.awaited' }, 'the store is empty; another node is to set it up'),
     });
     const serverKeys = openServerKeys(installation, sealer);
@@ -59,8 +60,12 @@ async function prepare(config: Config, logger: Logger): Promise<Ready> {
 }
 
 async function serve(config: Config, logger: Logger): Promise<number> {
-  const stop = Promise.race([once(process, 'SIGTERM'), once(process, 'SIGINT')]);
-  const { storage, sealer, serverKeys } = await prepare(config, logger);
+  const stop = stopSignal();
+  const ready = await prepare(config, logger, stop).catch((error: unknown) => {
+    if (!stop.aborted) throw error;
+  });
+  if (ready === undefined) return 0;
+  const { storage, sealer, serverKeys } = ready;
   const server = await createServer({
     config,
     storage,
@@ -76,13 +81,20 @@ async function serve(config: Config, logger: Logger): Promise<number> {
   }
   logger.info({ event: 'listening', host, port: listening[0]?.port, issuer: config.issuer });
 
-  await stop;
+  if (!stop.aborted) await once(stop, 'abort');
   logger.info({ event: 'draining' });
   server.startDraining();
   await Promise.all(listening.map((socket) => socket.drain(DRAIN_MS)));
   await server.close();
   await storage.close();
   return 0;
+}
+
+/** Aborted by the first signal to stop; a second one ends the process. */
+function stopSignal(): AbortSignal {
+  const stop = new AbortController();
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => stop.abort());
+  return stop.signal;
 }
 
 try {

@@ -191,6 +191,16 @@ for (const store of stores()) {
       assert.doesNotMatch(patient.stdout(), /Latchkey is set up/);
     });
 
+    test('a node that waits for another to set the store up stops when it is told to', async (t) => {
+      const here = await place(t, store);
+      const node = launch(t, here.env({ LATCHKEY_FIRST_START: 'off' }));
+      await node.logged('first_start.awaited');
+      const asked = performance.now();
+      assert.equal(await node.stop(), 0);
+      assert.ok(performance.now() - asked < 10_000);
+      assert.equal(node.stderr(), '');
+    });
+
     test('an empty store that nobody sets up is refused with the remedy', async (t) => {
       const { uri, dispose } = await store.fresh();
       const storage = await openStorage(uri);
