@@ -1,7 +1,7 @@
 /** Shows clients to the engine, read-only, and answers whether a presented secret or assertion is theirs. */
 import { createHash, randomBytes } from 'node:crypto';
 import { compactVerify, importJWK, type JWK } from 'jose';
-import type { Adapter, AdapterPayload } from 'oidc-provider';
+import { type Adapter, type AdapterPayload, errors } from 'oidc-provider';
 import type { Catalogue } from '../domain/catalogue.ts';
 import { shortKeyId } from '../domain/client-keys.ts';
 import type { PublicJwks } from '../domain/clients.ts';
@@ -105,5 +105,5 @@ async function findSigner(keys: PublicJwks['keys'], assertion: string): Promise<
       // Not this one; the engine has verified that it is one of them.
     }
   }
-  throw new Error('an assertion was verified by a key that is no longer the client’s');
+  throw new errors.InvalidClientAuth('the key has gone since the assertion was verified');
 }

@@ -10,6 +10,7 @@ import { newTokenId } from '../domain/token-ids.ts';
 import type { Knowledge } from '../domain/token-status.ts';
 import type { Artifacts } from './artifacts.ts';
 import { ASSERTION_ALGORITHMS, CLIENT_AUTH_METHODS, type EngineClients, LONGEST_ASSERTION_SECONDS } from './clients.ts';
+import { jwksFetch } from './jwks-fetch.ts';
 import type { Keys, Signing } from './keys.ts';
 import { type RequestState, stateOfRequest } from './request-state.ts';
 
@@ -69,7 +70,7 @@ function configuration(parts: ProviderParts): Configuration {
     clockTolerance: CLOCK_TOLERANCE_SECONDS,
     clientBasedCORS: () => false,
     cookies: { keys: [parts.cookieKey] },
-    fetch: (url, options) => parts.fetch(url, options),
+    fetch: jwksFetch(parts.fetch),
     findAccount: () => undefined,
     features: {
       clientCredentials: { enabled: true },

@@ -12,9 +12,14 @@ import type { Unit } from './unit.ts';
 const FIELD = 'sealed_private_key';
 const generate = promisify(generateKeyPair);
 
-// Until every node publishes a new key: the time to make it, and what the feed takes. Whoever reads the JWKS of the
-// slowest node just before that may keep it for the whole announcement.
-const PUBLISHING_SECONDS = 2;
+// Until every node publishes a new key. Whoever reads the JWKS of the slowest node just before that may keep it for
+// the whole announcement.
+const PUBLISHING_SECONDS = 1;
+
+interface KeyPair {
+  readonly publicKey: KeyObject;
+  readonly privateKey: KeyObject;
+}
 
 export class SigningKeyring {
   readonly #storage: Storage;
@@ -41,7 +46,7 @@ export class SigningKeyring {
     const keys = await this.#storage.all(signingKeys, { algorithm });
     if (signingAt(keys, unit.now).has(algorithm)) return;
     const longest = longestOf(await this.#storage.all(signingKeys));
-    await this.#add(unit, algorithm, unit.now, Math.max(longest, lifetimeSeconds));
+    this.#insert(unit, algorithm, await generateFor(algorithm), unit.at, Math.max(longest, lifetimeSeconds));
   }
 
   /**
@@ -114,24 +119,26 @@ export class SigningKeyring {
     keys: readonly SigningKey[],
     immediate: boolean,
   ): Promise<SigningKey> {
-    const signsFrom = immediate ? unit.now : unit.now + (PUBLISHING_SECONDS + this.#announceSeconds) * 1000;
-    const signs_from = new Date(signsFrom).toISOString();
     const announced = keys.find((key) => stateOf(key, unit.now) === 'announced');
+    const successor = announced ?? (await generateFor(algorithm));
+    // Counted from here: to make a key takes its time.
+    const signsFrom = immediate ? unit.now : Date.now() + (PUBLISHING_SECONDS + this.#announceSeconds) * 1000;
+    const signs_from = new Date(signsFrom).toISOString();
     for (const key of keys) {
       if (key === announced || stateOf(key, unit.now) !== 'signing') continue;
       unit.replace(signingKeys, key, { retires_at: signs_from });
     }
-    if (announced) return unit.replace(signingKeys, announced, { signs_from });
-    return await this.#add(unit, algorithm, signsFrom, longestOf(keys));
+    if ('id' in successor) return unit.replace(signingKeys, successor, { signs_from });
+    return this.#insert(unit, algorithm, successor, signs_from, longestOf(keys));
   }
 
-  async #add(
+  #insert(
     unit: Unit,
     algorithm: SigningAlgorithm,
-    signsFrom: number,
+    { publicKey, privateKey }: KeyPair,
+    signs_from: string,
     longest_lifetime_seconds: number,
-  ): Promise<SigningKey> {
-    const { publicKey, privateKey } = await generateFor(algorithm);
+  ): SigningKey {
     const public_jwk = publicKey.export({ format: 'jwk' }) as Record<string, string>;
     const id = thumbprint(public_jwk);
     const der = privateKey.export({ format: 'der', type: 'pkcs8' });
@@ -140,7 +147,7 @@ export class SigningKeyring {
       algorithm,
       public_jwk: { ...public_jwk, kid: id, use: 'sig', alg: algorithm },
       sealed_private_key: this.#sealer.seal(placeOf(id), der),
-      signs_from: new Date(signsFrom).toISOString(),
+      signs_from,
       retires_at: null,
       longest_lifetime_seconds,
     });
@@ -156,7 +163,7 @@ function longestOf(keys: readonly SigningKey[]): number {
   return Math.max(3600, ...keys.map((key) => key.longest_lifetime_seconds));
 }
 
-function generateFor(algorithm: SigningAlgorithm): Promise<{ publicKey: KeyObject; privateKey: KeyObject }> {
+function generateFor(algorithm: SigningAlgorithm): Promise<KeyPair> {
   switch (algorithm) {
     case 'RS256':
     case 'PS256':

@@ -20,9 +20,19 @@ export function departures(writes: readonly Write[]): Departure[] {
   for (const write of writes) {
     if (write.kind === 'insert') gone.delete(write.record.id);
     // '$' follows '#': between them lie the names of all parts.
-    if (write.kind === 'remove') gone.set(write.id, { name: write.id, partsFrom: `${write.id}#`, partsBelow: `${write.id}$` });
+    if (write.kind === 'remove')
+      gone.set(write.id, { name: write.id, partsFrom: `${write.id}#`, partsBelow: `${write.id}$` });
     if (write.kind !== 'replace') continue;
     for (const part of write.released) gone.set(part, { name: part, partsFrom: part, partsBelow: part });
   }
   return [...gone.values()];
+}
+
+/**
+ * @returns `writes` with the requirements last. On MongoDB a requirement holds up everyone else who requires the same
+ * record, from its write to the end of the transaction: the shorter, the better.
+ */
+export function requirementsLast(writes: readonly Write[]): Write[] {
+  const isRequirement = ({ kind }: Write) => kind === 'require';
+  return [...writes.filter((write) => !isRequirement(write)), ...writes.filter(isRequirement)];
 }

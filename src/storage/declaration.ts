@@ -12,7 +12,8 @@ const NAME = /^[a-z][a-z0-9_]*$/;
  */
 export function checkDeclaration(table: AnyTable): void {
   for (const name of [table.name, ...filterable(table), table.expiry ?? 'id']) {
-    if (!NAME.test(name)) throw new TypeError(`The table ${table.name} declares "${name}": only a-z, 0-9 and _ may be used.`);
+    if (!NAME.test(name))
+      throw new TypeError(`The table ${table.name} declares "${name}": only a-z, 0-9 and _ may be used.`);
   }
 }
 
@@ -58,7 +59,8 @@ export function expiryOf(table: AnyTable, record: object): number | null {
   const time = (record as Record<string, unknown>)[table.expiry] ?? null;
   if (time === null) return null;
   const milliseconds = typeof time === 'string' ? Date.parse(time) : Number.NaN;
-  if (Number.isNaN(milliseconds)) throw new TypeError(`${table.name} has a "${table.expiry}" that is no RFC 3339 time.`);
+  if (Number.isNaN(milliseconds))
+    throw new TypeError(`${table.name} has a "${table.expiry}" that is no RFC 3339 time.`);
   return milliseconds;
 }
 

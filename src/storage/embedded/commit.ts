@@ -1,13 +1,13 @@
 /** Applies a commit's writes, then checks what they leave behind, then announces them: within one `Database.write`. */
 import { type Change, ReferencedError, StaleError, type StoredRecord, type Write } from '../../domain/store.ts';
-import { announcement, type Departure, departures } from '../commit-rules.ts';
+import { announcement, type Departure, departures, requirementsLast } from '../commit-rules.ts';
 import type { Database } from './database.ts';
 import { atVersion } from './reading.ts';
 import { insert, remove, replace } from './writing.ts';
 
 /** @throws DuplicateError, StaleError, ReferencedError */
 export function applyCommit(database: Database, writes: readonly Write[]): readonly Change[] {
-  const changes = writes.flatMap((write) => announcement(write, applyWrite(database, write)));
+  const changes = requirementsLast(writes).flatMap((write) => announcement(write, applyWrite(database, write)));
   // Only now: what referred to the departed may itself have gone in this commit, before or after it.
   for (const departed of departures(writes)) refuseIfReferenced(database, departed);
   if (changes.length > 0) {

@@ -39,7 +39,11 @@ export function page<R extends StoredRecord>(database: Database, table: Table<R>
     given.push(query.after.created_at, query.after.id);
   }
   return records<R>(
-    database.rows(`SELECT doc FROM "${table.name}" WHERE ${where} ORDER BY created_at, id LIMIT ?`, ...given, query.limit),
+    database.rows(
+      `SELECT doc FROM "${table.name}" WHERE ${where} ORDER BY created_at, id LIMIT ?`,
+      ...given,
+      query.limit,
+    ),
   );
 }
 

@@ -110,7 +110,8 @@ function orDuplicate(table: AnyTable, work: () => unknown): void {
     const code = sqliteCode(error);
     if (code === SQLITE_CONSTRAINT_PRIMARYKEY) throw new DuplicateError(table.name, ['id'], error);
     const members = (table.unique ?? []).find((set) => String(error).includes(`'${uniqueIndex(table, set)}'`));
-    if (code === SQLITE_CONSTRAINT_UNIQUE && members !== undefined) throw new DuplicateError(table.name, members, error);
+    if (code === SQLITE_CONSTRAINT_UNIQUE && members !== undefined)
+      throw new DuplicateError(table.name, members, error);
     throw error;
   }
 }

@@ -1,7 +1,7 @@
 /** Applies a commit's writes, then checks what they leave behind, then announces them: all in one transaction. */
 import type { ClientSession, Document, MongoClient } from 'mongodb';
 import { type Change, ReferencedError, StaleError, type StoredRecord, type Write } from '../../domain/store.ts';
-import { announcement, type Departure, departures } from '../commit-rules.ts';
+import { announcement, type Departure, departures, requirementsLast } from '../commit-rules.ts';
 import type { Collections } from './collections.ts';
 import { live, toDocument, toRecord } from './documents.ts';
 import { inTransaction } from './persistence.ts';
@@ -25,7 +25,7 @@ async function applyCommit(
   session: ClientSession,
 ): Promise<readonly Change[]> {
   const changes: Change[] = [];
-  for (const write of writes) {
+  for (const write of requirementsLast(writes)) {
     changes.push(...announcement(write, await applyWrite(collections, write, session)));
   }
   // Only now: what referred to the departed may itself have gone in this commit, before or after it.

@@ -1,12 +1,12 @@
 /** Follows the change feed through a change stream, across changes of the primary and outages of any length. */
 import { setTimeout as delay } from 'node:timers/promises';
-import type { ChangeStream, Collection, MongoClient, ResumeToken, Timestamp } from 'mongodb';
+import { type ChangeStream, type Collection, type MongoClient, type ResumeToken, Timestamp } from 'mongodb';
 import type { Change, FeedListener } from '../../domain/store.ts';
 import type { FeedRow } from './collections.ts';
 import { isTransient, persistently } from './persistence.ts';
 
 // How long the server holds back an answer when there is no news: the listener is to hear something every second.
-const AWAIT_MS = 500;
+const AWAIT_MS = 250;
 const RETRY_MS = 250;
 
 /** What one look at the stream brought. */
@@ -79,16 +79,18 @@ export class Follower {
 
   /** @returns what the stream has next, nothing where there is none; opens it where it is not open */
   async #next(): Promise<readonly Change[]> {
-    this.#stream ??= await this.#open();
-    const event = await this.#stream.tryNext();
-    this.#position = this.#stream.resumeToken;
+    const stream = (this.#stream ??= await this.#open());
+    const event = await stream.tryNext();
+    this.#position = stream.resumeToken;
+    // When the collection is dropped the server ends the stream, and the driver says so in no other way.
+    if (event === null && stream.closed) throw new Error('MongoDB has ended the change stream.');
     return event?.operationType === 'insert' ? event.fullDocument.changes : [];
   }
 
   async #open(): Promise<ChangeStream<FeedRow>> {
     const from =
       this.#position === undefined
-        ? { startAtOperationTime: await this.#settledTime() }
+        ? { startAtOperationTime: oneTickBehind(await this.#settledTime()) }
         : { resumeAfter: this.#position };
     return this.#feed.watch([{ $match: { operationType: 'insert' } }], { ...from, maxAwaitTimeMS: AWAIT_MS });
   }
@@ -116,4 +118,9 @@ export class Follower {
     // It may be gone already, with its server.
     await stream?.close().catch(() => undefined);
   }
+}
+
+/** As the server itself begins: the last operation was before, and may have been the one that ended the old stream. */
+function oneTickBehind(time: Timestamp): Timestamp {
+  return new Timestamp({ t: time.t, i: time.i + 1 });
 }

@@ -1,10 +1,16 @@
 /** Tries again what failed only because a primary went or two writers met, for ten seconds and no longer. */
 import { setTimeout as delay } from 'node:timers/promises';
-import { type ClientSession, type MongoClient, MongoError, MongoNetworkError, MongoServerSelectionError } from 'mongodb';
+import {
+  type ClientSession,
+  type MongoClient,
+  MongoError,
+  MongoNetworkError,
+  MongoServerSelectionError,
+} from 'mongodb';
 import { WRITE_CONCERN } from './connection.ts';
 
 const PATIENCE_MS = 10_000;
-const LONGEST_PAUSE_MS = 500;
+const LONGEST_PAUSE_MS = 100;
 
 // What a server says while the set changes its primary, starts or stops, and when an index build or a writer is in the way.
 const TRANSIENT_CODES = new Set<unknown>([
