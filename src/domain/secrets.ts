@@ -6,7 +6,7 @@
  * randomness. A forged or foreign secret is refused by its tag in microseconds, before bcrypt is asked, so that
  * guessing cannot starve those who know theirs.
  */
-import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
+import { createHmac, createSecretKey, type KeyObject, randomBytes, timingSafeEqual } from 'node:crypto';
 import bcrypt from 'bcrypt';
 import { LRUCache } from 'lru-cache';
 import type { ClientSecret } from './client-secrets.ts';
@@ -36,10 +36,11 @@ export interface SecretKeys {
 }
 
 export class Secrets {
-  readonly #keys: SecretKeys;
+  readonly #tagKey: KeyObject;
+  readonly #fingerprintKey: KeyObject;
   readonly #queue: BoundedQueue;
   // Never stored or logged: what is remembered cannot be tested against a list of guesses elsewhere.
-  readonly #processKey = randomBytes(32);
+  readonly #processKey = createSecretKey(randomBytes(32));
   readonly #verified = new LRUCache<string, string>({ max: REMEMBERED });
   readonly #underWay = new Map<string, Promise<string | undefined>>();
 
@@ -48,7 +49,8 @@ export class Secrets {
    * @param maxWaiting how many may wait; one more is refused as `busy`
    */
   constructor(keys: SecretKeys, maxRunning: number, maxWaiting: number) {
-    this.#keys = keys;
+    this.#tagKey = createSecretKey(keys.tag);
+    this.#fingerprintKey = createSecretKey(keys.fingerprint);
     this.#queue = new BoundedQueue(maxRunning, maxWaiting);
   }
 
@@ -142,13 +144,13 @@ export class Secrets {
   }
 
   #tag(clientId: string, random: string): string {
-    return keyedHash(this.#keys.tag, clientId, random).toString('base64url').slice(0, TAG_LENGTH);
+    return keyedHash(this.#tagKey, clientId, random).toString('base64url').slice(0, TAG_LENGTH);
   }
 
   // A secret with 256 random bits is as safe behind an HMAC under a sealed key as behind bcrypt: see
   // docs/decisions/0003. It spares a restarted node a bcrypt computation per client.
   #fingerprint(clientId: string, secret: string): string {
-    return keyedHash(this.#keys.fingerprint, clientId, secret).toString('base64url');
+    return keyedHash(this.#fingerprintKey, clientId, secret).toString('base64url');
   }
 }
 
@@ -166,7 +168,7 @@ function isSame(a: Buffer, b: Buffer): boolean {
 }
 
 // The length in front keeps ("ab", "c") and ("a", "bc") apart.
-function keyedHash(key: Buffer, clientId: string, text: string): Buffer {
+function keyedHash(key: KeyObject, clientId: string, text: string): Buffer {
   return createHmac('sha256', key).update(`${clientId.length}:${clientId}:${text}`).digest();
 }
 
