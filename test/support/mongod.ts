@@ -7,8 +7,15 @@ export interface RunningMongod {
   stop(): Promise<void>;
 }
 
-// Several sets may run at once on a small machine.
-const ARGS = ['--wiredTigerCacheSizeGB', '0.25', '--setParameter', 'ttlMonitorSleepSecs=5'];
+// Any version will do: what the tests need is as old as MongoDB 5.
+process.env['MONGOMS_SYSTEM_BINARY_VERSION_CHECK'] = 'false';
+
+const ARGS = [
+  // Several sets may run at once on a small machine.
+  ['--wiredTigerCacheSizeGB', '0.25'],
+  // A killed process leaves its transaction open, and until that ends its database cannot be dropped.
+  ['--setParameter', 'transactionLifetimeLimitSeconds=5'],
+].flat();
 
 /** @param options `electionMs`: how long the members wait for a lost primary before they elect another */
 export async function startReplicaSet(
@@ -41,5 +48,8 @@ export async function startStandalone(mongod: string): Promise<RunningMongod> {
 /** @returns the mongod with which a test may start servers of its own, or why there is none: a `skip` of node:test. */
 export function ownMongod(): { path: string; skip: false | string } {
   const path = process.env['LATCHKEY_TEST_MONGOD'] ?? '';
-  return { path, skip: path === '' && 'NOT RUN: no mongod to start; `npm test` gets one and names the reason where it cannot' };
+  return {
+    path,
+    skip: path === '' && 'NOT RUN: no mongod to start; `npm test` gets one and names the reason where it cannot',
+  };
 }

@@ -4,7 +4,7 @@ import type { AnyTable, PageQuery, StoredRecord, Table } from '../../domain/stor
 import { type FilterValue, filters, uniqueFilters } from '../declaration.ts';
 import { folded } from '../search.ts';
 import type { Database } from './database.ts';
-import { valueOf } from './schema.ts';
+import { memberValue } from './schema.ts';
 
 const LIVE = '(expires_at IS NULL OR expires_at > ?)';
 
@@ -67,7 +67,7 @@ export function atVersion(database: Database, table: AnyTable, id: string, versi
 /** @returns ` AND member = ?…` with what is to be bound */
 export function conditions(entries: readonly [string, FilterValue][]): { sql: string; values: SQLInputValue[] } {
   // IS: equal, where null is equal to null.
-  const sql = entries.map(([member]) => ` AND ${valueOf(member)} IS ?`).join('');
+  const sql = entries.map(([member]) => ` AND ${memberValue(member)} IS ?`).join('');
   // json_extract gives booleans as 0 and 1.
   return { sql, values: entries.map(([, value]) => (typeof value === 'boolean' ? Number(value) : value)) };
 }

@@ -48,7 +48,7 @@ export class Schema {
 }
 
 /** @returns how the value of a declared member is written in SQL; an index serves only this very expression. */
-export function valueOf(member: string): string {
+export function memberValue(member: string): string {
   return member === 'id' ? 'id' : `json_extract(doc, '$.${member}')`;
 }
 
@@ -69,11 +69,11 @@ function statementsFor(table: AnyTable): string[] {
       : [`CREATE INDEX IF NOT EXISTS "${name}__expiry" ON "${name}" (expires_at) WHERE expires_at IS NOT NULL`]),
     ...unique.map(
       (members) =>
-        `CREATE UNIQUE INDEX IF NOT EXISTS "${uniqueIndex(table, members)}" ON "${name}" (${members.map(valueOf).join(', ')})`,
+        `CREATE UNIQUE INDEX IF NOT EXISTS "${uniqueIndex(table, members)}" ON "${name}" (${members.map(memberValue).join(', ')})`,
     ),
     ...indexes.map(
       (member) =>
-        `CREATE INDEX IF NOT EXISTS "${name}__by__${member}" ON "${name}" (${valueOf(member)}, created_at, id)`,
+        `CREATE INDEX IF NOT EXISTS "${name}__by__${member}" ON "${name}" (${memberValue(member)}, created_at, id)`,
     ),
   ];
 }

@@ -79,7 +79,8 @@ export class Follower {
 
   /** @returns what the stream has next, nothing where there is none; opens it where it is not open */
   async #next(): Promise<readonly Change[]> {
-    const stream = (this.#stream ??= await this.#open());
+    const stream = this.#stream ?? (await this.#open());
+    this.#stream = stream;
     const event = await stream.tryNext();
     this.#position = stream.resumeToken;
     // When the collection is dropped the server ends the stream, and the driver says so in no other way.
