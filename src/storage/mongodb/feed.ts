@@ -1,6 +1,13 @@
 /** Follows the change feed through a change stream, across changes of the primary and outages of any length. */
 import { setTimeout as delay } from 'node:timers/promises';
-import { type ChangeStream, type Collection, type MongoClient, type ResumeToken, Timestamp } from 'mongodb';
+import {
+  type ChangeStream,
+  type Collection,
+  type MongoClient,
+  MongoNetworkError,
+  type ResumeToken,
+  Timestamp,
+} from 'mongodb';
 import type { Change, FeedListener } from '../../domain/store.ts';
 import type { FeedRow } from './collections.ts';
 import { isTransient, persistently } from './persistence.ts';
@@ -8,6 +15,8 @@ import { isTransient, persistently } from './persistence.ts';
 // How long the server holds back an answer when there is no news: the listener is to hear something every second.
 const AWAIT_MS = 250;
 const RETRY_MS = 250;
+// A stream that is silent for longer is given up: the driver would first look for its lost server for seconds.
+const SILENCE_MS = 1_500;
 
 /** What one look at the stream brought. */
 type Look = { changes: readonly Change[]; isAnew: boolean } | 'failed';
@@ -35,9 +44,9 @@ export class Follower {
     return follower;
   }
 
-  async stop(): Promise<void> {
+  stop(): void {
     this.#stopping.abort();
-    await this.#closeStream();
+    this.#closeStream();
   }
 
   async #run(first: readonly Change[]): Promise<void> {
@@ -54,7 +63,7 @@ export class Follower {
       look = await this.#look();
     }
     // It may have been opened while it was being stopped.
-    await this.#closeStream();
+    this.#closeStream();
   }
 
   async #look(): Promise<Look> {
@@ -72,7 +81,7 @@ export class Follower {
     try {
       return await this.#next();
     } catch (error) {
-      await this.#closeStream();
+      this.#closeStream();
       throw error;
     }
   }
@@ -81,7 +90,7 @@ export class Follower {
   async #next(): Promise<readonly Change[]> {
     const stream = this.#stream ?? (await this.#open());
     this.#stream = stream;
-    const event = await stream.tryNext();
+    const event = await answered(stream.tryNext());
     this.#position = stream.resumeToken;
     // When the collection is dropped the server ends the stream, and the driver says so in no other way.
     if (event === null && stream.closed) throw new Error('MongoDB has ended the change stream.');
@@ -113,15 +122,31 @@ export class Follower {
     }
   }
 
-  async #closeStream(): Promise<void> {
+  #closeStream(): void {
     const stream = this.#stream;
     this.#stream = undefined;
-    // It may be gone already, with its server.
-    await stream?.close().catch(() => undefined);
+    // Nobody waits for it: where its server is gone, the driver looks for that server in vain for seconds.
+    stream?.close().catch(() => undefined);
   }
 }
 
 /** As the server itself begins: the last operation was before, and may have been the one that ended the old stream. */
 function oneTickBehind(time: Timestamp): Timestamp {
   return new Timestamp({ t: time.t, i: time.i + 1 });
+}
+
+/** @throws MongoNetworkError where the answer takes too long */
+async function answered<T>(answer: Promise<T>): Promise<T> {
+  const waiting = new AbortController();
+  const silence = delay(SILENCE_MS, undefined, { signal: waiting.signal }).then(() => {
+    throw new MongoNetworkError('MongoDB does not answer.');
+  });
+  try {
+    return await Promise.race([answer, silence]);
+  } finally {
+    // Whichever comes last is of no interest, even where it fails.
+    silence.catch(() => undefined);
+    answer.catch(() => undefined);
+    waiting.abort();
+  }
 }

@@ -94,7 +94,7 @@ class MongodbStorage implements Storage {
     this.#followers.add(follower);
     return async () => {
       this.#followers.delete(follower);
-      await follower.stop();
+      follower.stop();
     };
   }
 
@@ -105,7 +105,7 @@ class MongodbStorage implements Storage {
   }
 
   async close(): Promise<void> {
-    for (const follower of this.#followers) await follower.stop();
+    for (const follower of this.#followers) follower.stop();
     await this.#client.close();
   }
 
