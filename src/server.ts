@@ -112,7 +112,7 @@ export async function createServer(parts: ServerParts): Promise<Server> {
   app.use(safeDefaults());
   const checks = {
     accepting: () => !isDraining,
-    store: () => catalogue.secondsToServe() > 0,
+    store: () => catalogue.secondsToServe() === Number.POSITIVE_INFINITY,
     signing_keys: () => [...keys.signing()].length > 0,
   };
   app.use(health(checks));
