@@ -33,11 +33,11 @@ function curlLines(issuer: string, admin: FirstStart['admin'], demo: FirstStart[
     const credentials = `${demo.client_id}:${demo.client_secret}`;
     lines.push(
       '# A token for the demo application:',
-      `curl -s -u '${credentials}' -d grant_type=client_credentials ${issuer}/oauth2/token`,
+      `curl -s -w '\\n' -u '${credentials}' -d grant_type=client_credentials ${issuer}/oauth2/token`,
       '',
       '# Get one and introspect it:',
       `TOKEN=${tokenFrom(credentials)}`,
-      `curl -s -u '${credentials}' -d "token=$TOKEN" ${issuer}/oauth2/introspect`,
+      `curl -s -w '\\n' -u '${credentials}' -d "token=$TOKEN" ${issuer}/oauth2/introspect`,
       '',
     );
   }
@@ -45,6 +45,6 @@ function curlLines(issuer: string, admin: FirstStart['admin'], demo: FirstStart[
     ...lines,
     '# Call the admin API:',
     `ADMIN=${tokenFrom(`${admin.client_id}:${admin.client_secret}`, ` -d resource=${admin.resource}`)}`,
-    `curl -s -H "Authorization: Bearer $ADMIN" ${issuer}/admin/v1/applications`,
+    `curl -s -w '\\n' -H "Authorization: Bearer $ADMIN" ${issuer}/admin/v1/applications`,
   ];
 }

@@ -25,9 +25,10 @@ import { Secrets } from './domain/secrets.ts';
 import { redeemSignInLink } from './domain/sign-in-links.ts';
 import { SigningKeyring } from './domain/signing-key-rotation.ts';
 import { isEnabled } from './domain/standing.ts';
-import { StaleError, type Storage } from './domain/store.ts';
-import { type ChangeObserver, Unit } from './domain/unit.ts';
+import type { Storage } from './domain/store.ts';
+import type { ChangeObserver } from './domain/unit.ts';
 import { housekeeping } from './housekeeping.ts';
+import { untilCommitted } from './http/attempts.ts';
 import { clientAddress } from './http/client-address.ts';
 import { createOutgoing } from './http/outgoing.ts';
 import { everythingElse, safeDefaults } from './http/surroundings.ts';
@@ -109,7 +110,7 @@ export async function createServer(parts: ServerParts): Promise<Server> {
   const app = new Koa();
   app.on('error', onError);
   app.use(requestLog({ logger, observe: (request) => metrics.httpRequest(request) }));
-  app.use(safeDefaults());
+  app.use(safeDefaults(issuer.startsWith('https:')));
   const checks = {
     accepting: () => !isDraining,
     store: () => catalogue.secondsToServe() === Number.POSITIVE_INFINITY,
@@ -158,7 +159,7 @@ export async function createServer(parts: ServerParts): Promise<Server> {
 
   const metricsApp = new Koa();
   metricsApp.on('error', onError);
-  metricsApp.use(safeDefaults()).use(metricsPage).use(everythingElse());
+  metricsApp.use(safeDefaults(false)).use(metricsPage).use(everythingElse());
   return {
     app,
     metricsApp,
@@ -180,14 +181,9 @@ function bcryptRunningMax(workers: number): number {
 }
 
 async function bringUpToDate(storage: Storage, issuer: string): Promise<void> {
-  const unit = new Unit();
-  await updateAdminApi(storage, unit, issuer, adminScopes());
-  try {
-    await unit.commit(storage, async () => {});
-  } catch (error) {
-    // Another node has just done the same.
-    if (!(error instanceof StaleError)) throw error;
-  }
+  // Nothing is remembered yet that would have to be told.
+  const observer: ChangeObserver = async () => {};
+  await untilCommitted({ storage, observer }, (unit) => updateAdminApi(storage, unit, issuer, adminScopes()));
 }
 
 async function issueTokenFor(

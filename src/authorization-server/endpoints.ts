@@ -50,7 +50,9 @@ export function oauthEndpoints(parts: EndpointParts): Middleware {
     } catch (error) {
       answerError(parts, ctx, error);
     }
+    // RFC 6749 section 5.1 asks for both.
     ctx.set('Cache-Control', 'no-store');
+    ctx.set('Pragma', 'no-cache');
     parts.onOutcome(endpoint, outcomeOf(ctx), ctx);
   };
 }

@@ -2,7 +2,9 @@
 
 import type { z } from 'zod';
 import { type Api, type ApiScope, apis } from './apis.ts';
+import { clients } from './clients.ts';
 import { newId } from './ids.ts';
+import { OWNERSHIP_SCOPE } from './principal.ts';
 import type { Storage } from './store.ts';
 import type { Unit } from './unit.ts';
 
@@ -32,7 +34,10 @@ export function createAdminApi(unit: Unit, issuer: string, scopes: readonly Admi
   });
 }
 
-/** Brings the record up to this issuer and these scopes; a scope that some client has stays. */
+/**
+ * Brings the record up to this issuer and these scopes; a scope that some client has stays. Clients that stand for a
+ * platform owner get the new scopes: they could have any by another's hand, and none may change its own record.
+ */
 export async function updateAdminApi(
   storage: Storage,
   unit: Unit,
@@ -49,4 +54,18 @@ export async function updateAdminApi(
   const identifier = adminResource(issuer);
   if (added.length === 0 && existing.identifier === identifier) return;
   unit.replace(apis, existing, { identifier, scopes: [...existing.scopes, ...added] });
+  if (added.length > 0) await grantToOwners(storage, unit, existing.id, added);
+}
+
+async function grantToOwners(
+  storage: Storage,
+  unit: Unit,
+  api_id: string,
+  added: readonly AdminScope[],
+): Promise<void> {
+  const granted = added.map(({ name }) => ({ api_id, scope: name }));
+  for (const client of await storage.all(clients)) {
+    const isOwner = client.permissions.some((one) => one.api_id === api_id && one.scope === OWNERSHIP_SCOPE);
+    if (isOwner) unit.replace(clients, client, { permissions: [...client.permissions, ...granted] });
+  }
 }

@@ -1,9 +1,13 @@
 /** What holds for every answer, and the answer where nothing else answers. */
 import type { Middleware } from 'koa';
 
-/** Headers that no answer of a server for machines should lack. */
-export function safeDefaults(): Middleware {
+/**
+ * Headers that no answer of a server for machines should lack.
+ * @param isHttps whether clients reach us by https: then they are told to come no other way (RFC 6797)
+ */
+export function safeDefaults(isHttps: boolean): Middleware {
   return async function setSafeDefaults(ctx, next) {
+    if (isHttps) ctx.set('Strict-Transport-Security', 'max-age=31536000');
     ctx.set('X-Content-Type-Options', 'nosniff');
     ctx.set('X-Frame-Options', 'DENY');
     await next();

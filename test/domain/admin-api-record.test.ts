@@ -1,0 +1,47 @@
+/** What becomes of the admin API's record when a newer version starts on an older store. */
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { type AdminScope, adminResource, updateAdminApi } from '../../src/domain/admin-api-record.ts';
+import { apis } from '../../src/domain/apis.ts';
+import { clients } from '../../src/domain/clients.ts';
+import { Unit } from '../../src/domain/unit.ts';
+import { registerClient } from '../support/registered.ts';
+import { running } from '../support/running.ts';
+import { stores } from '../support/stores.ts';
+
+const NEW: AdminScope = { name: 'inventions:write', description: 'A later version’s', access: 'write' };
+
+for (const store of stores()) {
+  describe(`the admin API's record (${store.name})`, { skip: store.skip }, () => {
+    test('a new scope is there for all to be granted, and is the owners’ machines’ at once, nobody else’s', async (t) => {
+      const server = await running(t, store);
+      const { resource, client_id } = server.admin;
+      const limited = await registerClient(server, { permissions: [{ api: resource, scope: 'clients:read' }] });
+      const scopes = (await server.storage.find(apis, { identifier: resource }))?.scopes ?? [];
+      const unit = new Unit();
+      await updateAdminApi(server.storage, unit, server.issuer, [...scopes, NEW]);
+      await unit.commit(server.storage, async () => {});
+
+      const stored = await server.storage.find(apis, { identifier: resource });
+      assert.ok(stored?.scopes.some(({ name }) => name === NEW.name));
+      const has = async (id: string) =>
+        (await server.storage.get(clients, id))?.permissions.some(({ scope }) => scope === NEW.name);
+      assert.deepEqual([await has(client_id), await has(limited.client_id)], [true, false]);
+    });
+
+    test('the same version changes nothing, another issuer renames the audience', async (t) => {
+      const server = await running(t, store);
+      const before = await server.storage.find(apis, { identifier: server.admin.resource });
+      const again = new Unit();
+      await updateAdminApi(server.storage, again, server.issuer, before?.scopes ?? []);
+      await again.commit(server.storage, async () => {});
+      assert.equal((await server.storage.get(apis, String(before?.id)))?.version, before?.version);
+
+      const moved = new Unit();
+      await updateAdminApi(server.storage, moved, 'https://login.example.com', before?.scopes ?? []);
+      await moved.commit(server.storage, async () => {});
+      const after = await server.storage.get(apis, String(before?.id));
+      assert.equal(after?.identifier, adminResource('https://login.example.com'));
+    });
+  });
+}
