@@ -1,6 +1,7 @@
 /** The admin API as an API: built in, read-only, kept true to the code at each start. */
 
 import type { z } from 'zod';
+import { ApiDraft } from './api-changes.ts';
 import { type Api, type ApiScope, apis } from './apis.ts';
 import { clients } from './clients.ts';
 import { newId } from './ids.ts';
@@ -17,21 +18,8 @@ export function adminResource(issuer: string): string {
 
 /** Makes the record. */
 export function createAdminApi(unit: Unit, issuer: string, scopes: readonly AdminScope[]): Api {
-  return unit.insert(apis, {
-    id: newId('api'),
-    identifier: adminResource(issuer),
-    name: 'Latchkey admin API',
-    scopes: [...scopes],
-    signing_algorithm: 'RS256',
-    token_format: 'jwt',
-    token_type_header: 'at+jwt',
-    token_lifetime_seconds: 3600,
-    environments: null,
-    resources: [],
-    allow_no_scope: false,
-    enabled: true,
-    built_in: true,
-  });
+  const draft = ApiDraft.parse({ identifier: adminResource(issuer), name: 'Latchkey admin API', scopes });
+  return unit.insert(apis, { id: newId('api'), ...draft, built_in: true });
 }
 
 /**

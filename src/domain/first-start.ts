@@ -1,5 +1,6 @@
 /** Sets up a brand-new store: keys, the admin API, the first owner, an administrator and, if wanted, a demo. Once. */
 import { type AdminScope, adminResource, createAdminApi } from './admin-api-record.ts';
+import { ApiDraft } from './api-changes.ts';
 import { type Api, apis } from './apis.ts';
 import { applications } from './applications.ts';
 import { clientSecrets } from './client-secrets.ts';
@@ -91,24 +92,15 @@ async function insertDemo(unit: Unit, secrets: Secrets, ownerId: string) {
 }
 
 function insertDemoApi(unit: Unit): Api {
-  return unit.insert(apis, {
-    id: newId('api'),
+  const draft = ApiDraft.parse({
     identifier: 'https://orders.example.com',
     name: 'Orders (demo)',
     scopes: [
       { name: 'orders:read', description: 'See orders', access: 'read' },
       { name: 'orders:write', description: 'Place orders', access: 'write' },
     ],
-    signing_algorithm: 'RS256',
-    token_format: 'jwt',
-    token_type_header: 'at+jwt',
-    token_lifetime_seconds: 3600,
-    environments: null,
-    resources: [],
-    allow_no_scope: false,
-    enabled: true,
-    built_in: false,
   });
+  return unit.insert(apis, { id: newId('api'), ...draft, built_in: false });
 }
 
 function insertApplication(unit: Unit, name: string, description: string, owner: string) {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { ApiDraft } from '../../src/domain/api-changes.ts';
 import { type Api, apis } from '../../src/domain/apis.ts';
 import { applications } from '../../src/domain/applications.ts';
 import { Catalogue } from '../../src/domain/catalogue.ts';
@@ -92,17 +93,7 @@ async function insertClient(storage: Storage, id = 'cli_demo') {
   const unit = new Unit();
   const api: Api = unit.insert(apis, {
     id: `api_of_${id}`,
-    identifier: `https://${id}.example`,
-    name: 'Test',
-    scopes: [{ name: 'things:read', description: '', access: 'read' }],
-    signing_algorithm: 'RS256',
-    token_format: 'jwt',
-    token_type_header: 'at+jwt',
-    token_lifetime_seconds: 3600,
-    environments: null,
-    resources: [],
-    allow_no_scope: false,
-    enabled: true,
+    ...ApiDraft.parse({ identifier: `https://${id}.example`, name: 'Test', scopes: [{ name: 'things:read' }] }),
     built_in: false,
   });
   const application = unit.insert(applications, {
