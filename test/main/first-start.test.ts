@@ -60,8 +60,7 @@ for (const store of stores()) {
       assert.equal(node.stderr(), '');
 
       const lines = printed.split('\n').filter((line) => /^(curl|TOKEN=|ADMIN=)/.test(line));
-      const script = lines.map((line) => (line.startsWith('curl') ? `${line}; echo` : line)).join('\n');
-      const { stdout } = await run('bash', ['-c', script]);
+      const { stdout } = await run('bash', ['-c', lines.join('\n')]);
       const [token, introspection, list] = stdout
         .trim()
         .split('\n')
