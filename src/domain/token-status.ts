@@ -25,7 +25,8 @@ export async function statusOf(knowledge: Knowledge, claims: AccessTokenClaims):
   if (!isEnabled(standing) || !api.enabled) return inactive('disabled');
   const { client, application } = standing;
   const isBefore = (from: string | null) => from !== null && tokenId.issuedAt < Date.parse(from);
-  if (isBefore(client.tokens_valid_from) || isBefore(application.tokens_valid_from)) {
+  // A token for an API that was deleted is none for another that took its identifier.
+  if (isBefore(client.tokens_valid_from) || isBefore(application.tokens_valid_from) || isBefore(api.created_at)) {
     return inactive('revoked');
   }
   const credential = credentialStatus(standing, tokenId.credential, isBefore);

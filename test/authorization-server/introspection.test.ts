@@ -82,6 +82,22 @@ for (const store of stores()) {
       }
     });
 
+    test('a token for a deleted API is dead, also when another API takes the identifier', async (t) => {
+      const server = await running(t, store);
+      const { id, identifier } = await registerApi(server);
+      const client = await registerClient(server, { permissions: allOf({ identifier }) });
+      const gateway = await registerClient(server, { may_introspect: true });
+      const token = (await server.token(client)).body.access_token;
+      assert.equal((await server.call('DELETE', `/apis/${id}`)).status, 409, 'while it is granted it stays');
+      const nothing = { permissions: [], default_api: null };
+      expectStatus(await server.call('PATCH', `/clients/${client.client_id}`, nothing), 200);
+      expectStatus(await server.call('DELETE', `/apis/${id}`), 204);
+      assert.equal((await server.introspect(gateway, token)).body.active, false);
+      await registerApi(server, { identifier });
+      assert.equal((await server.introspect(gateway, token)).body.active, false);
+      assert.equal((await server.introspect(client, token)).body.active, false);
+    });
+
     test('expiry of a secret and the end of an overlap leave its tokens alone', async (t) => {
       const server = await running(t, store);
       const client = await registerClient(server, { permissions: allOf(await registerApi(server)) });
