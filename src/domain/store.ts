@@ -107,8 +107,6 @@ export interface Storage {
    * @returns a function that stops
    */
   follow(listener: FeedListener): Promise<() => Promise<void>>;
-  /** Resolves when the store can be reached for reading and writing; rejects otherwise. */
-  ping(): Promise<void>;
   close(): Promise<void>;
 }
 

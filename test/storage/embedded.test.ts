@@ -1,16 +1,19 @@
 import assert from 'node:assert/strict';
-import { statSync, writeFileSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { chmodSync, statSync, writeFileSync } from 'node:fs';
+import { copyFile, mkdtemp, rename, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { describe, type TestContext, test } from 'node:test';
+import { Database } from '../../src/storage/embedded/database.ts';
+import { followChanges } from '../../src/storage/embedded/feed.ts';
+import { Schema } from '../../src/storage/embedded/schema.ts';
 import { openStorage } from '../../src/storage/open.ts';
 import { stores } from '../support/stores.ts';
 import { storageContract } from './contract.ts';
 import { crashContract } from './crashes.ts';
 import { feedContract } from './feed.ts';
-import { listening } from './opened.ts';
+import { type Heard, listening } from './opened.ts';
 import { raceContract } from './races.ts';
 import { book, books, inserted } from './tables.ts';
 
@@ -53,7 +56,6 @@ describe('embedded: the file', () => {
     const other = new DatabaseSync(path);
     other.exec('BEGIN IMMEDIATE');
     const writing = storage.commit([inserted(books, book('patient'))]);
-    await storage.ping();
     assert.equal(await storage.get(books, 'patient'), undefined);
     const before = Date.now();
     await new Promise((resolve) => setTimeout(resolve, 200));
@@ -64,12 +66,50 @@ describe('embedded: the file', () => {
     assert.equal((await storage.get(books, 'patient'))?.id, 'patient');
   });
 
-  test('a file that was deleted under a running process is unavailable, not written on', async (t) => {
+  test('a file that was there before is closed to everybody else', async (t) => {
     const path = join(await folder(t), 'latchkey.sqlite');
+    writeFileSync(path, '');
+    chmodSync(path, 0o664);
     const storage = await openStorage(`sqlite:${path}`);
     t.after(() => storage.close());
-    await rm(path);
-    await assert.rejects(storage.ping(), { kind: 'unavailable' });
+    assert.equal(statSync(path).mode & 0o777, 0o600);
+  });
+
+  for (const [what, lose] of [
+    ['deleted', (path: string) => rm(path)],
+    ['replaced', replaceFile],
+  ] as const) {
+    test(`a file that was ${what} under a running process is unavailable, not written on, nor heard of`, async (t) => {
+      const path = join(await folder(t), 'latchkey.sqlite');
+      const storage = await openStorage(`sqlite:${path}`);
+      t.after(() => storage.close());
+      await storage.commit([inserted(books, book('before'))]);
+      const heard = await listening(storage);
+      await heard.until(({ beats }) => beats.length > 0);
+      await lose(path);
+      await assert.rejects(storage.commit([inserted(books, book('after'))]), { kind: 'unavailable' });
+      await assertSilent(heard);
+      await heard.stop();
+    });
+  }
+
+  test('a file that refuses writes is not heard of until it takes them again', async (t) => {
+    const path = join(await folder(t), 'latchkey.sqlite');
+    const database = await Database.open(path);
+    t.after(() => database.close());
+    await Schema.make(database);
+    const heard = await listening({ follow: (listener) => followChanges(database, listener) });
+    await heard.until(({ beats }) => beats.length > 0);
+    const insert = () => database.run("INSERT INTO _changes (at, changes) VALUES (0, '[]')");
+    // Fails as a disk does that was mounted again for reading only.
+    await database.read(() => database.run('PRAGMA query_only = ON'));
+    await assert.rejects(database.write(insert), { kind: 'unavailable' });
+    await assertSilent(heard);
+    await database.read(() => database.run('PRAGMA query_only = OFF'));
+    const beats = heard.beats.length;
+    await heard.until((now) => now.beats.length > beats);
+    await database.write(insert);
+    await heard.stop();
   });
 
   test('a follower whose rows were pruned is told of the gap, and follows on', async (t) => {
@@ -88,6 +128,18 @@ describe('embedded: the file', () => {
     await heard.stop();
   });
 });
+
+/** As a restored backup does: the path names a database again, only another one. */
+async function replaceFile(path: string): Promise<void> {
+  await copyFile(path, `${path}.copy`);
+  await rename(`${path}.copy`, path);
+}
+
+async function assertSilent(heard: Heard): Promise<void> {
+  const beats = heard.beats.length;
+  await new Promise((resolve) => setTimeout(resolve, 500));
+  assert.equal(heard.beats.length, beats);
+}
 
 async function folder(t: TestContext): Promise<string> {
   const path = await mkdtemp(join(tmpdir(), 'latchkey-test-'));

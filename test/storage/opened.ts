@@ -37,7 +37,7 @@ export interface Heard {
   stop(): Promise<void>;
 }
 
-export async function listening(storage: Storage): Promise<Heard> {
+export async function listening(storage: Pick<Storage, 'follow'>): Promise<Heard> {
   const changes: Change[] = [];
   const beats: number[] = [];
   let gaps = 0;

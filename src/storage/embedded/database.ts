@@ -1,9 +1,9 @@
 /** One SQLite file that several processes may have open: durable, never waiting long with the event loop in hand. */
-import { closeSync, fsyncSync, mkdirSync, openSync, statSync } from 'node:fs';
-import { dirname, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
 import { setTimeout as delay } from 'node:timers/promises';
 import { unavailable } from '../unavailable.ts';
+import { inodeOf, makeFile } from './file.ts';
 
 export type Row = Record<string, unknown>;
 
@@ -13,16 +13,20 @@ const PATIENCE_MS = 10_000;
 
 const SQLITE_BUSY = 5;
 const SQLITE_LOCKED = 6;
+const SQLITE_READONLY = 8;
+const SQLITE_IOERR = 10;
+const SQLITE_FULL = 13;
 
 export class Database {
   readonly #path: string;
   readonly #inode: number;
   readonly #connection: DatabaseSync;
   readonly #statements = new Map<string, StatementSync>();
+  #refusesWrites = false;
 
   private constructor(path: string, connection: DatabaseSync) {
     this.#path = path;
-    this.#inode = statSync(path).ino;
+    this.#inode = inodeOf(path);
     this.#connection = connection;
   }
 
@@ -61,34 +65,42 @@ export class Database {
   /** Does all of `work`, synchronously, in one transaction: it is on the disk when this resolves, or nothing is. */
   async write<T>(work: () => T): Promise<T> {
     return await patiently(() => {
-      this.#connection.exec('BEGIN IMMEDIATE');
+      this.#checkFile();
       try {
+        this.#connection.exec('BEGIN IMMEDIATE');
         const result = work();
         this.#connection.exec('COMMIT');
         return result;
       } catch (error) {
+        if (isRefusal(error)) this.#refusesWrites = true;
         if (this.#connection.isTransaction) this.#connection.exec('ROLLBACK');
         throw error;
       }
     });
   }
 
-  /** Resolves when the file could be written; that another process is writing right now counts. */
-  async ping(): Promise<void> {
-    await patiently(() => {
-      // SQLite would write on happily into a file that has been deleted or replaced.
-      if (statSync(this.#path).ino !== this.#inode) throw unavailable(new Error(`${this.#path} has been replaced`));
-      try {
-        this.#connection.exec('BEGIN IMMEDIATE; ROLLBACK');
-      } catch (error) {
-        if (!isBusy(error)) throw error;
-      }
-    });
+  /**
+   * Resolves when the file is still the one that was opened and, once a write has been refused, takes writes again.
+   * @throws DomainError `unavailable`
+   */
+  async confirm(): Promise<void> {
+    await patiently(() => this.#checkFile());
+    if (!this.#refusesWrites) return;
+    // Sets what is set already, yet writes and syncs a page: a full disk, a failing or a read-only one says no. What
+    // was rolled back would never reach the disk. Room for one page may be too little for the next commit; that is
+    // then refused, and asked about here, again.
+    await this.write(() => this.run('PRAGMA user_version = 0'));
+    this.#refusesWrites = false;
   }
 
   close(): void {
     this.#statements.clear();
     if (this.#connection.isOpen) this.#connection.close();
+  }
+
+  /** SQLite would read and write on happily in a file that has been deleted or replaced. */
+  #checkFile(): void {
+    if (inodeOf(this.#path) !== this.#inode) throw unavailable(new Error(`${this.#path} has been replaced`));
   }
 
   #prepared(sql: string): StatementSync {
@@ -120,8 +132,18 @@ async function patiently<T>(work: () => T): Promise<T> {
 }
 
 function isBusy(error: unknown): boolean {
-  const code = (sqliteCode(error) ?? 0) & 0xff;
+  const code = primaryCode(error);
   return code === SQLITE_BUSY || code === SQLITE_LOCKED;
+}
+
+/** Whether the disk is why a write failed: the next one will most likely fail as well, though reading goes on. */
+function isRefusal(error: unknown): boolean {
+  const code = primaryCode(error);
+  return code === SQLITE_READONLY || code === SQLITE_IOERR || code === SQLITE_FULL;
+}
+
+function primaryCode(error: unknown): number {
+  return (sqliteCode(error) ?? 0) & 0xff;
 }
 
 /** A mistake in the calling code stays what it is; what the file or the file system says means the store is away. */
@@ -129,17 +151,4 @@ function isStoreFailure(error: unknown): boolean {
   const { code, syscall } = error as { code?: unknown; syscall?: unknown };
   const isClosed = code === 'ERR_INVALID_STATE';
   return sqliteCode(error) !== undefined || isClosed || typeof syscall === 'string';
-}
-
-/** The file holds hashes and sealed keys: nobody else may read it. SQLite gives its companions the same mode. */
-function makeFile(path: string): void {
-  const folder = dirname(path);
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
-  closeSync(openSync(path, 'a', 0o600));
-  const handle = openSync(folder, 'r');
-  try {
-    fsyncSync(handle);
-  } finally {
-    closeSync(handle);
-  }
 }

@@ -25,7 +25,7 @@ export async function followChanges(database: Database, listener: FeedListener):
 
   async function poll(): Promise<void> {
     // A poll that fails is not heard, which the listener notices; the rows wait for the next one.
-    const news = await database.read(() => newsSince(database, position)).catch(() => undefined);
+    const news = await readNews(database, position).catch(() => undefined);
     if (stopped) return;
     schedule();
     if (news === undefined) return;
@@ -40,6 +40,12 @@ export async function followChanges(database: Database, listener: FeedListener):
     stopped = true;
     clearTimeout(timer);
   };
+}
+
+/** @throws DomainError `unavailable`, also where only writing fails: who follows must not count on such a store */
+async function readNews(database: Database, position: number): Promise<News> {
+  await database.confirm();
+  return await database.read(() => newsSince(database, position));
 }
 
 function newsSince(database: Database, position: number): News {

@@ -95,10 +95,6 @@ class EmbeddedStorage implements Storage {
     };
   }
 
-  async ping(): Promise<void> {
-    await this.#database.ping();
-  }
-
   async close(): Promise<void> {
     this.#stopSweeping();
     for (const stop of this.#followers) await stop();

@@ -27,7 +27,6 @@ export class Collections {
   // The adapter's own collections begin with an underscore, which no declared table may.
   readonly changes: Collection<FeedRow>;
   readonly references: Collection<References>;
-  readonly pings: Collection<{ _id: string; at: Date }>;
   readonly #db: Db;
   readonly #made = new Map<AnyTable, Promise<void>>();
 
@@ -35,7 +34,6 @@ export class Collections {
     this.#db = db;
     this.changes = db.collection('_changes');
     this.references = db.collection('_references');
-    this.pings = db.collection('_pings');
   }
 
   /** Makes the adapter's own collections. Any number of nodes may do so at once. */

@@ -98,12 +98,6 @@ class MongodbStorage implements Storage {
     };
   }
 
-  async ping(): Promise<void> {
-    // Written, not only asked: a primary that has lost its majority still answers.
-    const at = { $set: { at: new Date() } };
-    await translated(() => this.#collections.pings.updateOne({ _id: 'ping' }, at, { upsert: true }));
-  }
-
   async close(): Promise<void> {
     for (const follower of this.#followers) follower.stop();
     await this.#client.close();
