@@ -113,7 +113,8 @@ async function writeOnce(path: string, told: FirstStart): Promise<void> {
     }
   } catch (cause) {
     throw new Error(
-      `The first start could not write ${path} (LATCHKEY_FIRST_START_FILE): it must not exist yet, its folder must.`,
+      `The first start could not write ${path} (LATCHKEY_FIRST_START_FILE): it must not exist yet, its folder must. ` +
+        'One that a first start left which was cut short holds nothing valid: delete it.',
       { cause },
     );
   }

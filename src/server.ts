@@ -70,7 +70,7 @@ export async function createServer(parts: ServerParts): Promise<Server> {
 
   // The domain.
   const keyring = new SigningKeyring(storage, sealer, config.keyAnnounceSeconds);
-  await bringUpToDate(storage, issuer);
+  await bringUpToDate(storage, config, logger);
   const catalogue = await Catalogue.open(storage, { maxStaleSeconds: config.maxStaleSeconds, onError });
   const observer: ChangeObserver = (changes) => catalogue.apply(changes);
   const secretKeys = { tag: serverKeys.secret_tag, fingerprint: serverKeys.secret_fingerprint };
@@ -143,6 +143,7 @@ export async function createServer(parts: ServerParts): Promise<Server> {
       observer,
       authenticate: adminAuthentication(reader, catalogue, adminResource(issuer)),
       issuer,
+      allowsPlainHttp: config.outgoingAllow.length > 0,
       keyring,
       secrets,
       issueToken: (clientId, request) =>
@@ -151,7 +152,9 @@ export async function createServer(parts: ServerParts): Promise<Server> {
       cursorKey: serverKeys.cursor,
       idempotencyKey: serverKeys.idempotency,
       onError,
-      onRefusal: (ctx) => refused(ctx, 'admin'),
+      onRefusal: (ctx, kind) => {
+        if (kind === 'unauthenticated') refused(ctx, 'admin');
+      },
     }),
   );
   app.use(signInPage((signIn) => redeem({ storage, secrets, observer }, signIn), issuer));
@@ -180,10 +183,13 @@ function bcryptRunningMax(workers: number): number {
   return Math.max(1, Math.floor((availableParallelism() - 1) / workers));
 }
 
-async function bringUpToDate(storage: Storage, issuer: string): Promise<void> {
+async function bringUpToDate(storage: Storage, { issuer, store, firstStart }: Config, logger: Logger): Promise<void> {
+  // Of a file there is one machine; of a database there may be other nodes, which a mistyped issuer would shut out.
+  const wanted = { issuer, scopes: adminScopes(), mayMove: store.kind === 'sqlite' || firstStart === 'on' };
   // Nothing is remembered yet that would have to be told.
   const observer: ChangeObserver = async () => {};
-  await untilCommitted({ storage, observer }, (unit) => updateAdminApi(storage, unit, issuer, adminScopes()));
+  const from = await untilCommitted({ storage, observer }, (unit) => updateAdminApi(storage, unit, wanted));
+  if (from !== undefined) logger.warn({ event: 'issuer.moved', from, to: adminResource(issuer) });
 }
 
 async function issueTokenFor(
@@ -207,7 +213,7 @@ async function redeem(parts: Parameters<typeof redeemSignInLink>[0], signIn: Sig
     const mistakes = error.errors.map(
       (mistake) => `${'pointer' in mistake ? mistake.pointer.slice(1) : ''} ${mistake.detail}.`,
     );
-    const lasting = error.kind !== 'invalid' && error.kind !== 'busy';
+    const lasting = !['invalid', 'busy', 'unavailable'].includes(error.kind);
     return { ok: false, mistakes: mistakes.length > 0 ? mistakes : [error.message], lasting };
   }
 }

@@ -1,6 +1,6 @@
 /** `/apis`: resource servers, their scopes and how their tokens are made. */
 import { z } from 'zod';
-import { ApiChanges, ApiDraft, changeApi, createApi, removeApi } from '../domain/api-changes.ts';
+import { ApiChanges, ApiDraft, apiMistakes, changeApi, createApi, removeApi } from '../domain/api-changes.ts';
 import { Api, apis } from '../domain/apis.ts';
 import { notFound } from '../domain/errors.ts';
 import type { Storage } from '../domain/store.ts';
@@ -54,6 +54,7 @@ export const apiOperations = [
     tag,
     scope: 'apis:write',
     body: ApiDraft,
+    check: ({ body, services }) => apiMistakes(body, services.issuer),
     status: 201,
     result: ApiView,
     async run(call) {
@@ -82,6 +83,7 @@ export const apiOperations = [
     tag,
     scope: 'apis:write',
     body: ApiChanges,
+    check: ({ body, services }) => apiMistakes(body, services.issuer),
     status: 200,
     result: ApiView,
     find: findApi,

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import {
   ApplicationChanges,
   ApplicationDraft,
+  applicationMistakes,
   changeApplication,
   createApplication,
   removeApplication,
@@ -67,6 +68,7 @@ export const applicationOperations = [
     tag,
     scope: 'applications:write',
     body: ApplicationDraft,
+    check: (inquiry) => applicationMistakes(inquiry, inquiry.body),
     status: 201,
     result: ApplicationView,
     async run(call) {
@@ -96,6 +98,7 @@ export const applicationOperations = [
     tag,
     scope: 'applications:write',
     body: ApplicationChanges,
+    check: (inquiry) => applicationMistakes(inquiry, inquiry.body),
     status: 200,
     result: ApplicationView,
     find: findApplication,

@@ -168,7 +168,7 @@ export const clientSecretOperations = [
     status: 204,
     find: findSecret,
     async run(call) {
-      removeSecret(call, call.found.client, call.found.secret);
+      await removeSecret(call, call.found.client, call.found.secret);
       return {};
     },
   }),

@@ -1,7 +1,14 @@
 /** `/clients`, and `/applications/{id}/clients`: the consumer keys. */
 import { z } from 'zod';
 import { isSecretBased } from '../domain/client-authentication.ts';
-import { ClientChanges, ClientDraft, changeClient, createClient, removeClient } from '../domain/client-changes.ts';
+import {
+  ClientChanges,
+  ClientDraft,
+  changeClient,
+  clientMistakes,
+  createClient,
+  removeClient,
+} from '../domain/client-changes.ts';
 import { clients } from '../domain/clients.ts';
 import { newId } from '../domain/ids.ts';
 import { demandRightsOf } from '../domain/may-grant.ts';
@@ -67,6 +74,7 @@ export const clientOperations = [
     tag,
     scope: 'clients:write',
     body: ClientDraft,
+    check: (inquiry) => clientMistakes(inquiry, inquiry.body),
     status: 201,
     result: RegisteredClient,
     find: findApplication,
@@ -106,6 +114,7 @@ export const clientOperations = [
     tag,
     scope: 'clients:write',
     body: ClientChanges,
+    check: (inquiry) => clientMistakes(inquiry, inquiry.body, inquiry.found),
     status: 200,
     result: ClientView,
     find: findClient,

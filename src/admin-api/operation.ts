@@ -23,6 +23,8 @@ export interface OrderedToken {
 /** What the operations use beside the store. */
 export interface AdminServices {
   readonly issuer: string;
+  /** Whether a `jwks_uri` may be plain http: only where the operator has allowed private ranges to be called. */
+  readonly allowsPlainHttp: boolean;
   readonly keyring: KeySupply & {
     rotate(unit: Unit, order: { algorithm: SigningAlgorithm; immediate: boolean }): Promise<SigningKey>;
     remove(unit: Unit, kid: string): Promise<void>;

@@ -1,10 +1,11 @@
 /** `/revocations`: ends tokens before their time. */
 import { z } from 'zod';
 import { RevocationDraft, revoke } from '../domain/revocation-changes.ts';
-import { operation } from './operation.ts';
+import { operation, recordView } from './operation.ts';
 
 const RevocationView = z
   .object({
+    ...recordView,
     jti: z.string().nullable(),
     client_id: z.string().nullable(),
     revoked_at: z.iso.datetime(),
@@ -16,6 +17,9 @@ const RevocationView = z
   .meta({
     id: 'Revocation',
     example: {
+      id: 'cli_5vq3m8t1c7w2zk9x4n6bd0fh',
+      created_at: '2026-11-21T08:00:00.000Z',
+      updated_at: '2026-11-21T08:00:00.000Z',
       jti: null,
       client_id: 'cli_5vq3m8t1c7w2zk9x4n6bd0fh',
       revoked_at: '2026-11-21T08:00:00.000Z',

@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { notFound } from '../domain/errors.ts';
 import { NamedPermission, readNames } from '../domain/references.ts';
-import { changeRole, createRole, RoleChanges, RoleDraft, removeRole } from '../domain/role-changes.ts';
+import { changeRole, createRole, RoleChanges, RoleDraft, removeRole, roleMistakes } from '../domain/role-changes.ts';
 import { Role, roles } from '../domain/roles.ts';
 import type { Storage } from '../domain/store.ts';
 import { ListQuery, pageOf } from '../http/page.ts';
@@ -55,6 +55,7 @@ export const roleOperations = [
     tag,
     scope: 'roles:write',
     body: RoleDraft,
+    check: ({ storage, body }) => roleMistakes(storage, body),
     status: 201,
     result: RoleView,
     async run(call) {
@@ -83,6 +84,7 @@ export const roleOperations = [
     tag,
     scope: 'roles:write',
     body: RoleChanges,
+    check: ({ storage, body }) => roleMistakes(storage, body),
     status: 200,
     result: RoleView,
     find: findRole,

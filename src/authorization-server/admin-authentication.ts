@@ -10,10 +10,12 @@ import type { TokenReader } from './token-reader.ts';
  */
 export function adminAuthentication(
   reader: TokenReader,
-  knowledge: Knowledge,
+  knowledge: Knowledge & { secondsToServe(): number },
   resource: string,
 ): (bearer: string) => Promise<Principal | undefined> {
   return async function authenticate(bearer) {
+    // What is too old to issue by is too old to administer by.
+    knowledge.secondsToServe();
     const read = await reader.read(bearer);
     if (read === undefined || read.typ !== 'at+jwt' || read.claims.aud !== resource) return undefined;
     const status = await statusOf(knowledge, read.claims);

@@ -21,6 +21,8 @@ import type { TokenReader } from './token-reader.ts';
 
 const SIGNED_INTROSPECTION = 'application/token-introspection+jwt';
 const RETRY_AFTER_SECONDS = '2';
+// The engine's words.
+const NO_AUTHENTICATION = 'no client authentication mechanism provided';
 
 export interface EndpointParts {
   readonly issuer: string;
@@ -62,6 +64,9 @@ async function answer(parts: EndpointParts, endpoint: Endpoint, ctx: Context): P
     ctx.set('Allow', 'POST');
     throw new UnreadableForm('only POST is known here', 405);
   }
+  // Node would take the first and say nothing of the other.
+  const credentials = ctx.req.rawHeaders.filter((text, i) => i % 2 === 0 && text.toLowerCase() === 'authorization');
+  if (credentials.length > 1) throw new UnreadableForm('Authorization was sent more than once');
   parts.knowledge.secondsToServe();
   const accepted = ctx.get('Accept');
   const form = await readForm(ctx);
@@ -82,12 +87,26 @@ async function answer(parts: EndpointParts, endpoint: Endpoint, ctx: Context): P
 }
 
 async function runEngine({ engine, issuer }: EndpointParts, ctx: Context, form: Form): Promise<void> {
-  presentToEngine(ctx, new URL(issuer), form);
-  await engine()(ctx, async () => {});
+  const restore = presentToEngine(ctx, new URL(issuer), form);
+  try {
+    await engine()(ctx, async () => {});
+  } finally {
+    restore();
+  }
+  nameMissingAuthentication(ctx, issuer);
   // The engine allows any origin; machines have none, and what answers everyone alike varies with nothing.
   for (const header of ['Access-Control-Allow-Origin', 'Access-Control-Expose-Headers', 'Vary']) ctx.remove(header);
   const { failure } = stateOfRequest(ctx);
   if (failure !== undefined) throw failure;
+}
+
+/** RFC 6749 section 5.2: a request without client authentication is `invalid_client`; the engine says otherwise. */
+function nameMissingAuthentication(ctx: Context, issuer: string): void {
+  const body = ctx.body as { error_description?: string } | undefined;
+  if (ctx.status !== 400 || body?.error_description !== NO_AUTHENTICATION) return;
+  ctx.status = 401;
+  ctx.set('WWW-Authenticate', `Basic realm="${issuer}", error="invalid_client"`);
+  ctx.body = { error: 'invalid_client', error_description: NO_AUTHENTICATION };
 }
 
 async function answerIntrospection(

@@ -8,7 +8,8 @@ import * as querystring from 'node:querystring';
 import { Readable } from 'node:stream';
 import type { Context } from 'koa';
 
-const MAX_BYTES = 64 * 1024;
+// The engine takes 56 KB.
+const MAX_BYTES = 48 * 1024;
 const MAX_PARAMETERS = 50;
 const FORM = 'application/x-www-form-urlencoded';
 
@@ -37,8 +38,8 @@ export async function readForm(ctx: Context): Promise<Form> {
   } catch {
     throw new UnreadableForm('the body is not a form in UTF-8');
   }
-  const form = querystring.parse(text, '&', '=', { maxKeys: MAX_PARAMETERS + 1 });
-  if (Object.keys(form).length > MAX_PARAMETERS) throw new UnreadableForm('too many parameters', 413);
+  if (text.split('&').length > MAX_PARAMETERS) throw new UnreadableForm('too many parameters', 413);
+  const form = querystring.parse(text);
   for (const value of Object.values(form)) {
     if ([value].flat().some((one) => one?.includes('\0'))) throw new UnreadableForm('a parameter holds a NUL');
   }
@@ -49,10 +50,15 @@ async function readBytes(request: IncomingMessage): Promise<Buffer> {
   const chunks: Buffer[] = [];
   let length = 0;
   // Stopping early must leave the socket open for the answer.
-  for await (const chunk of request.iterator({ destroyOnReturn: false })) {
-    length += chunk.length;
-    if (length > MAX_BYTES) throw new UnreadableForm(`the body is longer than ${MAX_BYTES} bytes`, 413);
-    chunks.push(chunk);
+  try {
+    for await (const chunk of request.iterator({ destroyOnReturn: false })) {
+      length += chunk.length;
+      if (length > MAX_BYTES) throw new UnreadableForm(`the body is longer than ${MAX_BYTES} bytes`, 413);
+      chunks.push(chunk);
+    }
+  } catch (error) {
+    // Whoever hangs up is no fault of ours.
+    throw error instanceof UnreadableForm ? error : new UnreadableForm('the body ended before it was complete');
   }
   return Buffer.concat(chunks, length);
 }
@@ -60,11 +66,13 @@ async function readBytes(request: IncomingMessage): Promise<Buffer> {
 /**
  * Replaces the context's request by one with this form, the issuer's host and scheme, and no other header than the
  * client's credentials.
+ * @returns a function that puts the real one back
  */
-export function presentToEngine(ctx: Context, issuer: URL, form: Form): void {
+export function presentToEngine(ctx: Context, issuer: URL, form: Form): () => void {
+  const real = { request: ctx.req, url: ctx.originalUrl };
   const body = Buffer.from(querystring.stringify(form));
   const { authorization } = ctx.req.headers;
-  const request = Object.assign(Readable.from([body]), {
+  const shown = Object.assign(Readable.from([body]), {
     method: 'POST',
     url: ctx.path,
     httpVersion: ctx.req.httpVersion,
@@ -77,11 +85,16 @@ export function presentToEngine(ctx: Context, issuer: URL, form: Form): void {
     },
     socket: { encrypted: issuer.protocol === 'https:', remoteAddress: ctx.req.socket.remoteAddress },
   }) as unknown as IncomingMessage;
+  put(ctx, shown, ctx.path);
+  return () => put(ctx, real.request, real.url);
+}
+
+function put(ctx: Context, request: IncomingMessage, url: string): void {
   ctx.req = request;
   ctx.request.req = request;
   ctx.response.req = request;
-  ctx.originalUrl = ctx.path;
-  ctx.request.originalUrl = ctx.path;
+  ctx.originalUrl = url;
+  ctx.request.originalUrl = url;
 }
 
 /**

@@ -9,8 +9,8 @@ import type { Catalogue } from '../domain/catalogue.ts';
 import type { SigningKeyring } from '../domain/signing-key-rotation.ts';
 import { nextStateChange, type SigningKey, signingAt, stateOf } from '../domain/signing-keys.ts';
 
-// setTimeout takes no more; a longer wait is taken in steps.
-const LONGEST_TIMER_MS = 2_147_483_647;
+// Keys follow the wall clock and timers do not: so soon is it noticed that the clock was set, or the machine slept.
+const LONGEST_WAIT_MS = 30_000;
 
 export interface VerifyingKey {
   readonly algorithm: SigningAlgorithm;
@@ -25,16 +25,21 @@ export interface Signing {
 export class Keys {
   readonly #catalogue: Catalogue;
   readonly #keyring: SigningKeyring;
+  readonly #onError: (error: unknown) => void;
   readonly #listeners: (() => void)[] = [];
+  /** What was told about already. */
+  readonly #broken = new Set<string>();
   readonly #opened = new Map<string, Signing>();
   #signing = new Map<SigningAlgorithm, Signing>();
   #verifying = new Map<string, VerifyingKey>();
   #published: readonly SigningKey[] = [];
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(catalogue: Catalogue, keyring: SigningKeyring) {
+  /** @param onError told, once a key, of those that cannot be used; the others are */
+  constructor(catalogue: Catalogue, keyring: SigningKeyring, onError: (error: unknown) => void = () => undefined) {
     this.#catalogue = catalogue;
     this.#keyring = keyring;
+    this.#onError = onError;
     catalogue.subscribe((event) => {
       if (event === 'signing_keys') this.#update();
     });
@@ -76,32 +81,61 @@ export class Keys {
   #update(): void {
     const now = Date.now();
     const keys = this.#catalogue.signingKeys();
-    this.#published = keys.filter((key) => stateOf(key, now) !== 'removed');
-    this.#signing = new Map();
-    for (const [algorithm, key] of signingAt(keys, now)) {
-      const signing = this.#open(key);
-      if (signing) this.#signing.set(algorithm, signing);
-    }
-    this.#verifying = new Map(this.#published.map((key) => [key.id, this.#verifying.get(key.id) ?? verifyingKey(key)]));
+    const present = keys.filter((key) => stateOf(key, now) !== 'removed');
+    this.#verifying = new Map(present.flatMap((key) => this.#verifyingEntry(key)));
+    this.#published = present.filter((key) => this.#verifying.has(key.id));
+    // Opened before one is chosen: one that cannot be opened stands in no other's way.
+    const usable = this.#published.filter((key) => stateOf(key, now) === 'signing' && this.#open(key));
+    this.#signing = new Map(
+      [...signingAt(usable, now)].flatMap(([algorithm, key]) => {
+        const signing = this.#opened.get(key.id);
+        return signing ? [[algorithm, signing]] : [];
+      }),
+    );
     for (const kid of this.#opened.keys()) if (!this.#verifying.has(kid)) this.#opened.delete(kid);
     for (const listener of this.#listeners) listener();
-    this.#wakeAt(nextStateChange(keys, now), now);
+    this.#wait(now, nextStateChange(keys, now));
   }
 
   #open(key: SigningKey): Signing | undefined {
     const opened = this.#opened.get(key.id);
     if (opened) return opened;
-    const privateKey = this.#keyring.open(key);
+    const privateKey = this.#unlessBroken(key, 'private', () => this.#keyring.open(key));
     if (privateKey === undefined) return undefined;
     const signing = { key, privateKey };
     this.#opened.set(key.id, signing);
     return signing;
   }
 
-  #wakeAt(moment: number | null, now: number): void {
+  #verifyingEntry(key: SigningKey): [string, VerifyingKey][] {
+    const verifying = this.#verifying.get(key.id) ?? this.#unlessBroken(key, 'public', () => verifyingKey(key));
+    return verifying ? [[key.id, verifying]] : [];
+  }
+
+  /** One record that is of no use must not take all other keys with it. */
+  #unlessBroken<T>(key: SigningKey, half: 'private' | 'public', read: () => T): T | undefined {
+    const name = `${half} ${key.id}`;
+    try {
+      const found = read();
+      this.#broken.delete(name);
+      return found;
+    } catch (cause) {
+      const isNew = !this.#broken.has(name);
+      this.#broken.add(name);
+      if (isNew) this.#onError(new Error(`The ${half} half of the signing key ${key.id} cannot be used.`, { cause }));
+      return undefined;
+    }
+  }
+
+  /** Waits for the next change of a state, and for the clock to be set back behind `since`. */
+  #wait(since: number, next: number | null): void {
     clearTimeout(this.#timer);
-    if (moment === null) return;
-    this.#timer = setTimeout(() => this.#update(), Math.min(moment - now, LONGEST_TIMER_MS));
+    const look = () => {
+      const now = Date.now();
+      if (now < since || (next !== null && now >= next)) this.#update();
+      else this.#wait(now, next);
+    };
+    this.#timer = setTimeout(look, next === null ? LONGEST_WAIT_MS : Math.min(next - since, LONGEST_WAIT_MS));
     this.#timer.unref();
   }
 }

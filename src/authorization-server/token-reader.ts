@@ -8,8 +8,8 @@ import type { Artifacts } from './artifacts.ts';
 import type { Keys } from './keys.ts';
 
 const REMEMBERED = 10_000;
-// Longer than any token made here, and what a header line can carry.
-const LONGEST_TOKEN = 16_384;
+// Longer than any token made here: `decideGrant` sees to that.
+const LONGEST_TOKEN = 32_768;
 const ACCESS_TOKEN_TYPES = new Set(['at+jwt', 'jwt']);
 
 export interface ReadToken {

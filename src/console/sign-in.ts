@@ -79,10 +79,15 @@ async function readForm(ctx: Context): Promise<SignIn | undefined> {
   if (!ctx.is('application/x-www-form-urlencoded')) return undefined;
   const chunks: Buffer[] = [];
   let length = 0;
-  for await (const chunk of ctx.req.iterator({ destroyOnReturn: false })) {
-    length += chunk.length;
-    if (length > MAX_BYTES) return undefined;
-    chunks.push(chunk);
+  try {
+    for await (const chunk of ctx.req.iterator({ destroyOnReturn: false })) {
+      length += chunk.length;
+      if (length > MAX_BYTES) return undefined;
+      chunks.push(chunk);
+    }
+  } catch {
+    // Whoever hangs up is no fault of ours.
+    return undefined;
   }
   const { token, email = '', password } = querystring.parse(Buffer.concat(chunks).toString());
   if (typeof token !== 'string' || typeof email !== 'string' || typeof password !== 'string') return undefined;

@@ -69,10 +69,17 @@ export const ApiChanges = z
   .meta({ id: 'ApiChanges', example: { token_lifetime_seconds: 900 } });
 export type ApiChanges = z.output<typeof ApiChanges>;
 
+/** @returns what is wrong with these members, beyond what their schemas say @param issuer as clients see it */
+export function apiMistakes(
+  { identifier, ...others }: ApiChanges & { identifier?: string | undefined },
+  issuer: string,
+): Mistake[] {
+  return [...(identifier === undefined ? [] : identifierMistakes(identifier, issuer)), ...repetitions(others)];
+}
+
 /** @throws DomainError `invalid`, and at the commit `conflict` for an identifier that is taken */
 export async function createApi(work: Work, surroundings: ApiSurroundings, draft: ApiDraft): Promise<Api> {
-  const mistakes = identifierMistakes(draft.identifier, surroundings.issuer);
-  refuse([...mistakes, ...repetitions(draft)]);
+  refuse(apiMistakes(draft, surroundings.issuer));
   await supplyKeys(work, surroundings.keyring, draft);
   return work.unit.insert(apis, { id: newId('api'), ...draft, built_in: false });
 }
@@ -80,14 +87,14 @@ export async function createApi(work: Work, surroundings: ApiSurroundings, draft
 /** @throws DomainError `forbidden` for the admin API; at the commit `conflict` for a scope that is still in use */
 export async function changeApi(
   work: Work,
-  { keyring }: ApiSurroundings,
+  { keyring, issuer }: ApiSurroundings,
   before: Api,
   changes: ApiChanges,
 ): Promise<Api> {
-  refuseBuiltIn(before);
-  refuse(repetitions(changes));
   const patch = definedIn(changes);
   if (changesNothing(before, patch)) return before;
+  refuseBuiltIn(before);
+  refuse(apiMistakes(changes, issuer));
   const after = { ...before, ...patch };
   if (changes.signing_algorithm !== undefined || changes.token_lifetime_seconds !== undefined) {
     await supplyKeys(work, keyring, after);

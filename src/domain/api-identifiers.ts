@@ -1,7 +1,7 @@
 /** What may be an API's identifier: an absolute URI that cannot be taken for one of Latchkey's own. */
 import type { Mistake } from './errors.ts';
 
-const RESERVED = ['/oauth2', '/admin', '/.well-known', '/gateways', '/console'];
+const RESERVED = ['/oauth2', '/admin', '/.well-known', '/gateways', '/console', '/health', '/metrics'];
 const LENGTH_MAX = 255;
 
 /**

@@ -4,11 +4,12 @@ import { applicationLogos, findLogo } from './application-logos.ts';
 import { Application, applications } from './applications.ts';
 import { removeClient } from './client-changes.ts';
 import { clients } from './clients.ts';
-import { invalid } from './errors.ts';
+import { invalid, type Mistake } from './errors.ts';
 import { newId } from './ids.ts';
-import { demandForeign, demandGrants, demandRightsOf } from './may-grant.ts';
+import { demandForeign, demandGrants, demandOwnerOver, demandRightsOf } from './may-grant.ts';
 import { members } from './members.ts';
 import { changesNothing, definedIn } from './merge.ts';
+import { isPlatformOwner } from './principal.ts';
 import type { Work } from './work.ts';
 
 const { shape } = Application;
@@ -40,9 +41,20 @@ export const ApplicationChanges = z
   .meta({ id: 'ApplicationChanges', example: { enabled: false } });
 export type ApplicationChanges = z.output<typeof ApplicationChanges>;
 
+/** @returns what is wrong with these members, beyond what their schemas say */
+export async function applicationMistakes(
+  { storage, principal }: Pick<Work, 'storage' | 'principal'>,
+  { owner = null, tags = [] }: ApplicationChanges,
+): Promise<Mistake[]> {
+  // Who may not name an owner is not told who is there.
+  const isAsked = owner !== null && isPlatformOwner(principal);
+  const isNobody = isAsked && (await storage.get(members, owner)) === undefined;
+  return [...(isNobody ? [{ pointer: '/owner', detail: 'names no member' }] : []), ...repeatedTags(tags)];
+}
+
 /** @throws DomainError `invalid`, `forbidden` */
 export async function createApplication(work: Work, draft: ApplicationDraft): Promise<Application> {
-  refuseRepeatedTags(draft.tags);
+  await demandRight(work, draft);
   if (draft.owner !== null) await demandOwner(work, draft.owner);
   return work.unit.insert(applications, {
     id: newId('app'),
@@ -61,13 +73,13 @@ export async function changeApplication(
   await demandForeignApplication(work, before);
   const patch = definedIn(changes);
   if (changesNothing(before, patch)) return before;
-  refuseRepeatedTags(changes.tags ?? []);
+  await demandRight(work, changes);
   const { owner, enabled } = { ...before, ...patch };
   if (owner !== before.owner) await demandOwner(work, owner);
   if (enabled === before.enabled) return work.unit.replace(applications, before, patch);
-  if (enabled) {
-    await demandRightsOf(work, await work.storage.all(clients, { application_id: before.id }), '/enabled');
-  }
+  const holders = await work.storage.all(clients, { application_id: before.id });
+  await demandOwnerOver(work, holders);
+  if (enabled) await demandRightsOf(work, holders, '/enabled');
   return work.unit.replace(applications, before, { ...patch, tokens_valid_from: work.unit.at });
 }
 
@@ -89,17 +101,19 @@ export async function demandForeignApplication({ storage, principal }: Work, app
   if (own?.application_id === application.id) demandForeign(principal, own.id);
 }
 
-async function demandOwner(work: Work, owner: string | null): Promise<void> {
-  await demandGrants(work, [{ owner, at: '/owner' }]);
-  if (owner === null) return;
-  const member = await work.storage.get(members, owner);
-  if (member === undefined) throw invalid([{ pointer: '/owner', detail: 'names no member' }]);
-  work.unit.require(members, member);
+async function demandRight(work: Work, given: ApplicationChanges): Promise<void> {
+  const mistakes = await applicationMistakes(work, given);
+  if (mistakes.length > 0) throw invalid(mistakes);
 }
 
-function refuseRepeatedTags(tags: readonly string[]): void {
-  const mistakes = tags.flatMap((tag, index) =>
+async function demandOwner(work: Work, owner: string | null): Promise<void> {
+  await demandGrants(work, [{ owner, at: '/owner' }]);
+  const member = owner === null ? undefined : await work.storage.get(members, owner);
+  if (member !== undefined) work.unit.require(members, member);
+}
+
+function repeatedTags(tags: readonly string[]): Mistake[] {
+  return tags.flatMap((tag, index) =>
     tags.indexOf(tag) < index ? [{ pointer: `/tags/${index}`, detail: 'is a repetition' }] : [],
   );
-  if (mistakes.length > 0) throw invalid(mistakes);
 }

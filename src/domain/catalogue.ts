@@ -3,6 +3,7 @@
  * by the change feed, so that issuing and verifying read no database. Where the feed is lost, the catalogue says how
  * long what it knows may still be used.
  */
+import { setTimeout as delay } from 'node:timers/promises';
 import { type Api, apis } from './apis.ts';
 import { applications } from './applications.ts';
 import { clientSecrets } from './client-secrets.ts';
@@ -22,7 +23,10 @@ const RETRY_MS = 500;
 
 export interface CatalogueSettings {
   readonly maxStaleSeconds: number;
+  /** The wall clock: what is stored is dated by it. */
   readonly now?: () => number;
+  /** What staleness is measured with, in milliseconds: a wall clock that is set back would make it look fresh. */
+  readonly monotonic?: () => number;
   /** Told when reading what changed has failed; it is tried again. */
   readonly onError: (error: unknown) => void;
 }
@@ -30,10 +34,21 @@ export interface CatalogueSettings {
 /** Which of the small tables has changed. */
 export type CatalogueEvent = 'apis' | 'roles' | 'signing_keys';
 
+/** What was announced and is read together, once. */
+interface Unread {
+  isEverything: boolean;
+  readonly tables: Set<string>;
+  readonly revokedIds: string[];
+  /** Up to when what is known is whole without it. */
+  since: number;
+  /** Resolves when it has been read, or could not be. */
+  readonly done: Promise<void>;
+}
+
 export class Catalogue {
   readonly #storage: Storage;
   readonly #settings: CatalogueSettings;
-  readonly #now: () => number;
+  readonly #monotonic: () => number;
   readonly #listeners = new Set<(event: CatalogueEvent) => void>();
   readonly #standings: KnownStandings;
   #apis = new Map<string, Api>();
@@ -41,8 +56,11 @@ export class Catalogue {
   #roles = new Map<string, Role>();
   #signingKeys: readonly SigningKey[] = [];
   #heardAt: number;
-  #reloading: Promise<void> | undefined;
-  #work: Promise<void> = Promise.resolve();
+  // One reading at a time: the late answer of an earlier one would overwrite what a later one has found.
+  #lane: Promise<unknown> = Promise.resolve();
+  #reading: Unread | undefined;
+  #waiting: Unread | undefined;
+  #hasFailed = false;
   #unfollow: (() => Promise<void>) | undefined;
   #closed = false;
   readonly revoked: Revoked;
@@ -50,9 +68,9 @@ export class Catalogue {
   private constructor(storage: Storage, settings: CatalogueSettings) {
     this.#storage = storage;
     this.#settings = settings;
-    this.#now = settings.now ?? Date.now;
-    this.#heardAt = this.#now();
-    this.revoked = new Revoked(this.#now);
+    this.#monotonic = settings.monotonic ?? (() => performance.now());
+    this.#heardAt = this.#monotonic();
+    this.revoked = new Revoked(settings.now ?? Date.now);
     this.#standings = new KnownStandings((id) => readStanding(storage, (roleId) => this.#roles.get(roleId), id));
   }
 
@@ -61,10 +79,11 @@ export class Catalogue {
     const catalogue = new Catalogue(storage, settings);
     catalogue.#unfollow = await storage.follow({
       changed: (changes) => void catalogue.apply(changes),
-      gap: () => catalogue.#reload(),
+      gap: () => catalogue.#missed(),
       heard: () => catalogue.#heard(),
     });
-    await catalogue.#readAll();
+    catalogue.#heard();
+    await catalogue.#inTurn(() => catalogue.#read('everything'));
     return catalogue;
   }
 
@@ -103,9 +122,13 @@ export class Catalogue {
     this.#listeners.add(listener);
   }
 
-  /** Takes changes over: at once what is only forgotten, in order what must be read. Resolves when all is known. */
+  /**
+   * Takes changes over: at once what is only forgotten, in order what must be read. Never rejects.
+   * @returns a promise that resolves when all is known; also where the store fails, and then until the reading has
+   * been made up for nothing counts as known since
+   */
   apply(changes: readonly Change[]): Promise<void> {
-    const tables = new Set<string>();
+    const tables: string[] = [];
     const revokedIds: string[] = [];
     for (const change of changes) {
       if (change.table === clients.name) this.#standings.forget(change.id);
@@ -114,11 +137,13 @@ export class Catalogue {
       else if (change.table === revocations.name) {
         this.revoked.add(change.id);
         revokedIds.push(change.id);
-      } else tables.add(change.table);
+      } else tables.push(change.table);
     }
-    if (tables.size === 0 && revokedIds.length === 0) return Promise.resolve();
-    this.#work = this.#work.then(() => this.#readChanged(tables, revokedIds));
-    return this.#work;
+    if (tables.length === 0 && revokedIds.length === 0) return Promise.resolve();
+    const unread = this.#toRead();
+    for (const table of tables) unread.tables.add(table);
+    unread.revokedIds.push(...revokedIds);
+    return unread.done;
   }
 
   /**
@@ -126,7 +151,7 @@ export class Catalogue {
    * @throws DomainError `unavailable` once none are left
    */
   secondsToServe(): number {
-    const silentMs = this.#now() - this.#heardAt;
+    const silentMs = this.#monotonic() - this.#knownUntil();
     if (silentMs <= FRESH_MS) return Number.POSITIVE_INFINITY;
     const left = Math.floor(this.#settings.maxStaleSeconds - silentMs / 1000);
     if (left > 0) return left;
@@ -142,50 +167,77 @@ export class Catalogue {
     throw new DomainError('unavailable', 'The store is out of reach.');
   }
 
-  /** Seconds since the feed was last heard. */
+  /** Seconds since the feed was last heard and all that it had announced was read. */
   secondsSinceHeard(): number {
-    return (this.#now() - this.#heardAt) / 1000;
+    return (this.#monotonic() - this.#knownUntil()) / 1000;
   }
 
   #heard(): void {
-    // While something changed is still unread, hearing the feed proves nothing.
-    if (this.#reloading === undefined) this.#heardAt = this.#now();
+    this.#heardAt = this.#monotonic();
   }
 
-  async #readChanged(tables: ReadonlySet<string>, revokedIds: readonly string[]): Promise<void> {
+  // While something announced is unread, hearing the feed proves nothing; of several, the oldest counts, so that a
+  // node which always has something to read is not stale for that.
+  #knownUntil(): number {
+    return (this.#reading ?? this.#waiting)?.since ?? this.#heardAt;
+  }
+
+  /** The feed has a gap: nobody knows what has changed. */
+  #missed(): void {
+    // At once, and again once the roles have been read: by then some have been read anew, with the old roles.
+    this.#standings.forgetAll();
+    this.#toRead().isEverything = true;
+  }
+
+  /** @returns what is read next, for more to be added to it: what is being read already may be too old by now */
+  #toRead(): Unread {
+    if (this.#waiting !== undefined) return this.#waiting;
+    const unread: Unread = {
+      isEverything: false,
+      tables: new Set(),
+      revokedIds: [],
+      since: this.#heardAt,
+      done: this.#inTurn(() => this.#readNext(unread)),
+    };
+    this.#waiting = unread;
+    return unread;
+  }
+
+  async #inTurn(work: () => Promise<void>): Promise<void> {
+    const done = this.#lane.then(work);
+    this.#lane = done.catch(() => undefined);
+    await done;
+  }
+
+  /** Reads what was announced; where that fails, everything is to be read, until that has worked. */
+  async #readNext(unread: Unread): Promise<void> {
+    if (this.#hasFailed) await delay(RETRY_MS, undefined, { ref: false });
+    this.#waiting = undefined;
+    if (this.#closed) return;
+    this.#reading = unread;
     try {
-      this.revoked.learn(await this.#storage.getMany(revocations, revokedIds));
-      if (tables.has(apis.name)) await this.#readApis();
-      if (tables.has(roles.name)) await this.#readRoles();
-      if (tables.has(signingKeys.name)) await this.#readSigningKeys();
+      await this.#read(unread.isEverything ? 'everything' : unread);
+      this.#hasFailed = false;
     } catch (error) {
+      this.#hasFailed = true;
+      const next = this.#toRead();
+      next.isEverything = true;
+      next.since = unread.since;
       this.#settings.onError(error);
-      this.#reload();
+    } finally {
+      this.#reading = undefined;
     }
   }
 
-  /** Forgets what may be wrong and reads everything again, until that has worked. */
-  #reload(): void {
-    if (this.#reloading !== undefined || this.#closed) return;
-    this.#reloading = (async () => {
-      while (!this.#closed) {
-        try {
-          await this.#readAll();
-          break;
-        } catch (error) {
-          this.#settings.onError(error);
-          await new Promise((resolve) => setTimeout(resolve, RETRY_MS).unref());
-        }
-      }
-    })().finally(() => {
-      this.#reloading = undefined;
-    });
-  }
-
-  async #readAll(): Promise<void> {
-    await Promise.all([this.#readApis(), this.#readSigningKeys(), this.#readRevocations()]);
-    await this.#readRoles();
-    this.#heardAt = this.#now();
+  // One after the other: where one fails, none of the others may answer later.
+  async #read(what: Unread | 'everything'): Promise<void> {
+    const isAll = what === 'everything';
+    this.revoked.learn(
+      isAll ? await this.#storage.all(revocations) : await this.#storage.getMany(revocations, what.revokedIds),
+    );
+    if (isAll || what.tables.has(apis.name)) await this.#readApis();
+    if (isAll || what.tables.has(signingKeys.name)) await this.#readSigningKeys();
+    if (isAll || what.tables.has(roles.name)) await this.#readRoles();
   }
 
   async #readApis(): Promise<void> {
@@ -205,10 +257,6 @@ export class Catalogue {
   async #readSigningKeys(): Promise<void> {
     this.#signingKeys = await this.#storage.all(signingKeys);
     this.#tell('signing_keys');
-  }
-
-  async #readRevocations(): Promise<void> {
-    this.revoked.learn(await this.#storage.all(revocations));
   }
 
   #tell(event: CatalogueEvent): void {

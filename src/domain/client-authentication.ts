@@ -23,8 +23,11 @@ export function changesCredentials(before: Authentication, after: Authentication
   return JSON.stringify(credentialsOf(before)) !== JSON.stringify(credentialsOf(after));
 }
 
-/** @returns what does not fit together */
-export function authenticationMistakes(client: Authentication): Mistake[] {
+/**
+ * @param allowsPlainHttp whether keys may be fetched by plain http at all
+ * @returns what does not fit together
+ */
+export function authenticationMistakes(client: Authentication, allowsPlainHttp: boolean): Mistake[] {
   const { token_endpoint_auth_method, jwks, jwks_uri } = client;
   if (isSecretBased(client)) {
     const detail = `must be null with ${token_endpoint_auth_method}`;
@@ -35,6 +38,9 @@ export function authenticationMistakes(client: Authentication): Mistake[] {
   }
   if ((jwks === null) === (jwks_uri === null)) {
     return [{ pointer: '/jwks', detail: 'private_key_jwt needs either jwks or jwks_uri' }];
+  }
+  if (jwks_uri?.startsWith('http:') && !allowsPlainHttp) {
+    return [{ pointer: '/jwks_uri', detail: 'must be an https URL' }];
   }
   return jwks === null ? [] : jwksMistakes(jwks, '/jwks');
 }

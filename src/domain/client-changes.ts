@@ -5,13 +5,24 @@ import { authenticationMistakes, changesCredentials, isSecretBased, Jwks, JwksUr
 import { insertSecret } from './client-secret-changes.ts';
 import { type ClientSecret, clientSecrets } from './client-secrets.ts';
 import { Client, clients } from './clients.ts';
-import { demandForeign, demandGrants, demandRightsOf, type Grant, grantsOfRoles } from './may-grant.ts';
+import { endedKeys } from './ended-keys.ts';
+import type { Mistake } from './errors.ts';
+import {
+  demandForeign,
+  demandGrants,
+  demandOwnerOver,
+  demandRightsOf,
+  type Grant,
+  grantsOfRoles,
+} from './may-grant.ts';
 import { changesNothing, definedIn } from './merge.ts';
 import { ApiIdentifier, NamedPermission, References } from './references.ts';
 import { isAmong } from './role-changes.ts';
 import { RoleName } from './roles.ts';
 import type { MintedSecret } from './secrets.ts';
 import { coverLifetime } from './signing-keys.ts';
+import type { Storage } from './store.ts';
+import { Unit } from './unit.ts';
 import type { Work } from './work.ts';
 
 const { shape } = Client;
@@ -68,8 +79,33 @@ export const ClientChanges = z
   .meta({ id: 'ClientChanges', example: { token_lifetime_seconds: 900 } });
 export type ClientChanges = z.output<typeof ClientChanges>;
 
-type Rights = Pick<Client, 'permissions' | 'role_ids' | 'may_introspect_ids'>;
-const NO_RIGHTS: Rights = { permissions: [], role_ids: [], may_introspect_ids: [] };
+type Rights = Pick<Client, 'permissions' | 'role_ids' | 'may_introspect_ids' | 'default_api_id'>;
+/** What the rules about clients need to know of the installation. */
+export interface ClientSurroundings {
+  readonly storage: Storage;
+  readonly services: { readonly allowsPlainHttp: boolean };
+}
+
+const NEW_CLIENT = { token_endpoint_auth_method: 'client_secret_basic', jwks: null, jwks_uri: null } as const;
+const NO_RIGHTS: Rights = { permissions: [], role_ids: [], may_introspect_ids: [], default_api_id: null };
+
+/**
+ * @param before the client that is changed; undefined for one that is made
+ * @returns what is wrong with these members, beyond what their schemas say
+ */
+export async function clientMistakes(
+  { storage, services }: ClientSurroundings,
+  given: ClientChanges,
+  before?: Client,
+): Promise<Mistake[]> {
+  const references = new References({ storage, unit: new Unit() });
+  await resolve(references, given);
+  const proof = before ?? NEW_CLIENT;
+  return [
+    ...references.mistakes,
+    ...authenticationMistakes({ ...proof, ...definedIn(given) }, services.allowsPlainHttp),
+  ];
+}
 
 /**
  * Registers a client and, where it proves itself by one, its first secret.
@@ -77,7 +113,7 @@ const NO_RIGHTS: Rights = { permissions: [], role_ids: [], may_introspect_ids: [
  * @throws DomainError `invalid`, `forbidden`
  */
 export async function createClient(
-  work: Work,
+  work: Work & ClientSurroundings,
   application: Application,
   draft: ClientDraft,
   { id, minted }: { id: string; minted: MintedSecret | undefined },
@@ -85,7 +121,7 @@ export async function createClient(
   const references = new References(work);
   const { permissions, roles, default_api, may_introspect, ...own } = draft;
   const named = await resolve(references, { permissions, roles, default_api, may_introspect });
-  references.mistakes.push(...authenticationMistakes(own));
+  references.mistakes.push(...authenticationMistakes(own, work.services.allowsPlainHttp));
   references.demandAll();
   const rights = { ...NO_RIGHTS, default_api_id: await firstApiId(references, permissions), ...named };
   await demandGrants(work, await addedGrants(work, NO_RIGHTS, rights));
@@ -97,32 +133,48 @@ export async function createClient(
     ...own,
     ...rights,
     tokens_valid_from: null,
+    ended_keys: [],
   });
   return { client, secret: minted && insertSecret(work, client, minted, { label: '', expires_at: null }) };
 }
 
 /** @throws DomainError `invalid`, `forbidden` */
-export async function changeClient(work: Work, before: Client, changes: ClientChanges): Promise<Client> {
+export async function changeClient(
+  work: Work & ClientSurroundings,
+  before: Client,
+  changes: ClientChanges,
+): Promise<Client> {
   demandForeign(work.principal, before.id);
   const references = new References(work);
   const { permissions, roles, default_api, may_introspect, ...own } = changes;
   const named = await resolve(references, { permissions, roles, default_api, may_introspect });
   const patch = { ...definedIn(own), ...named };
   const after: Client = { ...before, ...patch };
-  references.mistakes.push(...authenticationMistakes(after));
+  references.mistakes.push(...authenticationMistakes(after, work.services.allowsPlainHttp));
   references.demandAll();
   if (changesNothing(before, patch)) return before;
+  await demandOwnerOver(work, [before]);
   await demandGrants(work, await addedGrants(work, before, after));
   await demandHandOver(work, before, after);
   await cover(work, own.token_lifetime_seconds);
   if (isSecretBased(before) && !isSecretBased(after)) await removeSecrets(work, before);
-  if (after.enabled === before.enabled) return work.unit.replace(clients, before, patch);
-  return work.unit.replace(clients, before, { ...patch, tokens_valid_from: work.unit.at });
+  return work.unit.replace(clients, before, {
+    ...patch,
+    ended_keys: endedKeys(before, after, work.unit.now),
+    ...(endsTokens(before, after) && { tokens_valid_from: work.unit.at }),
+  });
+}
+
+/** Whether what got the client's tokens so far counts no more, or cannot be told from what counts. */
+function endsTokens(before: Client, after: Client): boolean {
+  const isProvenOtherwise = isSecretBased(before) !== isSecretBased(after) || before.jwks_uri !== after.jwks_uri;
+  return before.enabled !== after.enabled || isProvenOtherwise;
 }
 
 /** Removes a client with its secrets. @throws DomainError `forbidden` */
 export async function removeClient(work: Work, client: Client): Promise<void> {
   demandForeign(work.principal, client.id);
+  await demandOwnerOver(work, [client]);
   await removeSecrets(work, client);
   work.unit.remove(clients, client);
 }
@@ -133,7 +185,7 @@ type Named = Pick<ClientChanges, 'permissions' | 'roles' | 'default_api' | 'may_
 async function resolve(
   references: References,
   { permissions, roles, default_api, may_introspect }: Named,
-): Promise<Partial<Rights & Pick<Client, 'default_api_id'>>> {
+): Promise<Partial<Rights>> {
   return definedIn({
     permissions: permissions && (await references.permissions(permissions, '/permissions')),
     role_ids: roles && (await references.roles(roles, '/roles')),
@@ -167,7 +219,14 @@ async function addedGrants({ storage }: Work, before: Rights, after: Rights): Pr
   const grantsByRoles = await grantsOfRoles(storage, added, (index) => {
     return `/roles/${after.role_ids.indexOf(added[index] ?? '')}`;
   });
-  return [...permissions, ...grantsByRoles, ...addedIntrospection(before.may_introspect_ids, after.may_introspect_ids)];
+  const { default_api_id } = after;
+  const isNewDefault = default_api_id !== null && default_api_id !== before.default_api_id;
+  return [
+    ...permissions,
+    ...grantsByRoles,
+    ...addedIntrospection(before.may_introspect_ids, after.may_introspect_ids),
+    ...(isNewDefault ? [{ default_api: default_api_id, at: '/default_api' }] : []),
+  ];
 }
 
 function addedIntrospection(before: Rights['may_introspect_ids'], after: Rights['may_introspect_ids']): Grant[] {

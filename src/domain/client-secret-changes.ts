@@ -5,7 +5,7 @@ import { type ClientSecret, clientSecrets, SecretLabel } from './client-secrets.
 import { type Client, clients } from './clients.ts';
 import { DomainError, invalid } from './errors.ts';
 import { newId } from './ids.ts';
-import { demandForeign, demandRightsOf } from './may-grant.ts';
+import { demandForeign, demandOwnerOver, demandRightsOf } from './may-grant.ts';
 import { changesNothing, definedIn } from './merge.ts';
 import { LONGEST_LIFETIME_SECONDS, Timestamp } from './record.ts';
 import type { MintedSecret } from './secrets.ts';
@@ -97,6 +97,7 @@ export async function changeSecret(
   demandForeign(work.principal, client.id);
   const patch = definedIn({ ...changes, expires_at: newEnd(work, before, changes.expires_at) });
   if (changesNothing(before, patch)) return before;
+  await demandOwnerOver(work, [client]);
   const after = { ...before, ...patch };
   const isEnabled = after.enabled && !before.enabled;
   if (isEnabled) await demandRightsOf(work, [client], '/enabled');
@@ -106,9 +107,10 @@ export async function changeSecret(
 }
 
 /** @throws DomainError `forbidden` */
-export function removeSecret({ unit, principal }: Work, client: Client, secret: ClientSecret): void {
-  demandForeign(principal, client.id);
-  unit.remove(clientSecrets, secret);
+export async function removeSecret(work: Work, client: Client, secret: ClientSecret): Promise<void> {
+  demandForeign(work.principal, client.id);
+  await demandOwnerOver(work, [client]);
+  work.unit.remove(clientSecrets, secret);
 }
 
 /** Adds a secret that was made before. Its rules are its caller's. */

@@ -35,6 +35,8 @@ export const Client = z.object({
   enabled: z.boolean(),
   /** Tokens issued before this are dead. */
   tokens_valid_from: z.iso.datetime().nullable(),
+  /** Its inline keys that were taken back. */
+  ended_keys: z.array(z.object({ short_id: z.string(), ended_at: z.iso.datetime() })),
 });
 export type Client = z.infer<typeof Client>;
 

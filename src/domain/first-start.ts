@@ -139,6 +139,7 @@ async function insertClient(
     unknown_scopes: 'refuse',
     enabled: true,
     tokens_valid_from: null,
+    ended_keys: [],
   });
   const { secret, ...stored } = minted;
   unit.insert(clientSecrets, {

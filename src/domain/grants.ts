@@ -32,6 +32,9 @@ export class GrantRefusal extends Error {
   }
 }
 
+// What fits, twice over, into a token that a header line still carries (16 KB is what most servers take).
+const LONGEST_SCOPE = 5_000;
+
 // Clients of other servers send these by habit; neither is a scope here.
 const IGNORED_SCOPES = new Set(['default', 'openid']);
 
@@ -43,10 +46,14 @@ export function decideGrant(lookup: ApiLookup, standing: Standing, request: Toke
   const asked = askedScopes(request.scope);
   const api =
     request.resource === undefined ? impliedApi(lookup, standing, asked) : namedApi(lookup, standing, request.resource);
+  const scopes = grantedScopes(standing, api, asked);
+  if (scopes.join(' ').length > LONGEST_SCOPE) {
+    throw new GrantRefusal('invalid_scope', 'the scopes make too long a token: ask for fewer in the scope parameter');
+  }
   return {
     standing,
     api,
-    scopes: grantedScopes(standing, api, asked),
+    scopes,
     lifetimeSeconds: standing.client.token_lifetime_seconds ?? api.token_lifetime_seconds,
   };
 }
@@ -91,6 +98,7 @@ function whyNoApi(standing: Standing, asked: readonly string[], fitting: number)
   if (fitting > 1) return `the scope is granted at more than one API: ${remedy}`;
   const lacked = asked.filter((scope) => ![...standing.rights.values()].some((scopes) => scopes.has(scope)));
   if (lacked.length > 0) return `the client lacks the scope ${lacked.join(' ')}`;
+  if (asked.length === 0 && standing.client.default_api_id !== null) return 'nothing is granted at the default API';
   if (asked.length === 0) return `the client has no default API: ${remedy}`;
   return `no one API has all of the scope: ${remedy}, and ask for one API at a time`;
 }

@@ -4,6 +4,8 @@ import type { Standing } from './standing.ts';
 
 const REMEMBERED = 20_000;
 const REMEMBERED_UNKNOWN = 20_000;
+// Far more than any id has. What is remembered was not authenticated, so that its size is up to strangers.
+const LONGEST_ID = 300;
 
 interface Entry {
   readonly promise: Promise<Standing | undefined>;
@@ -22,7 +24,10 @@ export class KnownStandings {
   }
 
   /** @returns the client's standing, from memory where it was asked for before; one reading however many ask at once */
-  async of(clientId: string): Promise<Standing | undefined> {
+  async of(presented: string): Promise<Standing | undefined> {
+    if (presented.length > LONGEST_ID) return undefined;
+    // A copy: a piece of a request's body would keep the whole body in memory for as long as it is remembered.
+    const clientId = Buffer.from(presented).toString();
     const known = this.#entries.get(clientId);
     if (known !== undefined) return known.standing ?? (await known.promise);
     if (this.#unknown.get(clientId)) return undefined;

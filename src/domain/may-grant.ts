@@ -16,6 +16,8 @@ export type Grant = { readonly at: string } & (
   /** Beside its permissions, a role's name is a right: gateways let callers in by it. */
   | { readonly role_id: string }
   | { readonly may_introspect: true | string }
+  /** An API may take tokens without any scope (`allow_no_scope`): then being a client's default is a right. */
+  | { readonly default_api: string }
   | { readonly owner: string | null }
 );
 
@@ -31,6 +33,7 @@ export interface GrantKnowledge {
 export function mayGrant(principal: Principal, grant: Grant, { builtInApis, ownRoles }: GrantKnowledge): boolean {
   if (isPlatformOwner(principal)) return true;
   if ('role_id' in grant) return ownRoles.has(grant.role_id);
+  if ('default_api' in grant) return principal.holds.some(({ api_id }) => api_id === grant.default_api);
   if (!('permission' in grant)) return false;
   const { api_id, scope } = grant.permission;
   if (builtInApis.has(api_id)) return false;
@@ -67,8 +70,9 @@ export async function grantsOfRoles(storage: Storage, roleIds: readonly string[]
 export async function demandRightsOf(work: Work, holders: readonly Client[], at: string): Promise<void> {
   if (isPlatformOwner(work.principal)) return;
   const roleIds = [...new Set(holders.flatMap(({ role_ids }) => role_ids))];
-  const grants = holders.flatMap(({ permissions, may_introspect_ids }): Grant[] => [
+  const grants = holders.flatMap(({ permissions, may_introspect_ids, default_api_id }): Grant[] => [
     ...permissions.map((permission) => ({ at, permission })),
+    ...(default_api_id === null ? [] : [{ at, default_api: default_api_id }]),
     ...(may_introspect_ids === true ? [true as const] : may_introspect_ids).map((api) => ({
       at,
       may_introspect: api,
@@ -78,6 +82,22 @@ export async function demandRightsOf(work: Work, holders: readonly Client[], at:
   // Decided on these records as they are: a right that is added meanwhile asks again.
   for (const holder of holders) work.unit.require(clients, holder);
   for (const role of await work.storage.getMany(roles, roleIds)) work.unit.require(roles, role);
+}
+
+/**
+ * What administers Latchkey is the platform owners': nobody else changes, ends or silences it, or one could lock them out.
+ * @throws DomainError `forbidden` where one of these holds something at the admin API
+ */
+export async function demandOwnerOver(
+  { storage, principal }: Pick<Work, 'storage' | 'principal'>,
+  holders: readonly Pick<Client, 'permissions' | 'role_ids'>[],
+): Promise<void> {
+  if (isPlatformOwner(principal)) return;
+  const held = await storage.getMany(roles, [...new Set(holders.flatMap(({ role_ids }) => role_ids))]);
+  const apiIds = [...holders, ...held].flatMap(({ permissions }) => permissions.map(({ api_id }) => api_id));
+  const named = await storage.getMany(apis, [...new Set(apiIds)]);
+  if (!named.some(({ built_in }) => built_in)) return;
+  throw new DomainError('forbidden', 'This administers Latchkey: only a platform owner changes or ends it.');
 }
 
 /** @throws DomainError `forbidden` where a client would change its own record */

@@ -2,13 +2,14 @@
 import { z } from 'zod';
 import { clients } from './clients.ts';
 import { invalid } from './errors.ts';
+import { demandOwnerOver } from './may-grant.ts';
 import { revocations, revokeToken } from './revocations.ts';
 import type { Work } from './work.ts';
 
 /** @returns what a token of ours says, or undefined for garbage, foreign and ended ones */
 export type ReadToken = (token: string) => Promise<{ jti: string; exp: number; client_id: string } | undefined>;
 
-const TOKEN_MAX = 16_384;
+const TOKEN_MAX = 32_768;
 const REASON = 'exactly one of token, jti and client_id is required';
 
 /** What is revoked. */
@@ -27,6 +28,10 @@ export type RevocationDraft = z.output<typeof RevocationDraft>;
 
 /** What was revoked, and until when that is remembered. */
 export interface Revoked {
+  /** The `jti`, or the client's id. */
+  readonly id: string;
+  readonly created_at: string;
+  readonly updated_at: string;
   readonly jti: string | null;
   readonly client_id: string | null;
   readonly revoked_at: string;
@@ -47,12 +52,18 @@ export async function revoke(work: Work, draft: RevocationDraft, readToken: Read
 
 async function revokeOne({ storage, unit }: Work, jti: string, exp?: number): Promise<Revoked> {
   const revoked = (await storage.get(revocations, jti)) ?? revokeToken(unit, jti, exp);
-  return { jti, client_id: null, revoked_at: revoked.created_at, remembered_until: revoked.expires_at };
+  return { ...revokedAt(jti, revoked.created_at), jti, client_id: null, remembered_until: revoked.expires_at };
 }
 
-async function revokeAll({ storage, unit }: Work, clientId: string): Promise<Revoked> {
+async function revokeAll(work: Work, clientId: string): Promise<Revoked> {
+  const { storage, unit } = work;
   const client = await storage.get(clients, clientId);
   if (client === undefined) throw invalid([{ pointer: '/client_id', detail: 'names no client' }]);
+  await demandOwnerOver(work, [client]);
   unit.replace(clients, client, { tokens_valid_from: unit.at });
-  return { jti: null, client_id: client.id, revoked_at: unit.at, remembered_until: null };
+  return { ...revokedAt(client.id, unit.at), jti: null, client_id: client.id, remembered_until: null };
+}
+
+function revokedAt(id: string, at: string) {
+  return { id, created_at: at, updated_at: at, revoked_at: at };
 }

@@ -1,11 +1,14 @@
 /** What may be done with roles. */
 import { z } from 'zod';
+import type { Mistake } from './errors.ts';
 import { newId } from './ids.ts';
-import { demandGrants } from './may-grant.ts';
+import { demandGrants, demandOwnerOver } from './may-grant.ts';
 import { changesNothing, definedIn } from './merge.ts';
 import type { Permission } from './principal.ts';
 import { NamedPermission, References } from './references.ts';
 import { Role, roles } from './roles.ts';
+import type { Storage } from './store.ts';
+import { Unit } from './unit.ts';
 import type { Work } from './work.ts';
 
 const writable = {
@@ -37,6 +40,13 @@ export const RoleChanges = z
   .meta({ id: 'RoleChanges', example: { description: 'Reads all orders' } });
 export type RoleChanges = z.output<typeof RoleChanges>;
 
+/** @returns what these members name but is not there */
+export async function roleMistakes(storage: Storage, { permissions = [] }: RoleChanges): Promise<Mistake[]> {
+  const references = new References({ storage, unit: new Unit() });
+  await references.permissions(permissions, '/permissions');
+  return references.mistakes;
+}
+
 /** @throws DomainError `invalid`, `forbidden`; at the commit `conflict` for a name that is taken */
 export async function createRole(work: Work, draft: RoleDraft): Promise<Role> {
   const permissions = await grantable(work, draft.permissions, []);
@@ -48,7 +58,9 @@ export async function changeRole(work: Work, before: Role, changes: RoleChanges)
   const { permissions: named, ...others } = changes;
   const permissions = named && (await grantable(work, named, before.permissions));
   const patch = definedIn({ ...others, permissions });
-  return changesNothing(before, patch) ? before : work.unit.replace(roles, before, patch);
+  if (changesNothing(before, patch)) return before;
+  await demandOwnerOver(work, [{ permissions: before.permissions, role_ids: [] }]);
+  return work.unit.replace(roles, before, patch);
 }
 
 /** @throws DomainError at the commit `conflict` while someone holds it */

@@ -15,6 +15,8 @@ export interface Standing {
   readonly secretsByShortId: ReadonlyMap<string, ClientSecret>;
   /** The short ids of its inline keys; null where they lie elsewhere (`jwks_uri`) or it has none. */
   readonly keyIds: ReadonlySet<string> | null;
+  /** When keys that it has taken back were, by their short ids. */
+  readonly endedKeys: ReadonlyMap<string, string>;
   /** The scopes that it may have, own and by its roles, by the API's id. */
   readonly rights: ReadonlyMap<string, ReadonlySet<string>>;
   /** Its roles' names, sorted. */
@@ -41,6 +43,7 @@ export async function readStanding(
     secrets,
     secretsByShortId: new Map(secrets.map((secret) => [shortId(secret.id), secret])),
     keyIds: client.jwks === null ? null : shortKeyIds(client.jwks),
+    endedKeys: new Map(client.ended_keys.map(({ short_id, ended_at }) => [short_id, ended_at])),
     rights: rightsOf(client, roles),
     roles: roles.map(({ name }) => name).sort(),
   };

@@ -41,8 +41,8 @@ function credentialStatus(
 ): TokenStatus | undefined {
   if (credential === NO_CREDENTIAL) return undefined;
   if (standing.client.token_endpoint_auth_method === 'private_key_jwt') {
-    const known = standing.keyIds === null || standing.keyIds.has(credential);
-    return known ? undefined : inactive('revoked');
+    const isThere = standing.keyIds === null || standing.keyIds.has(credential);
+    return isThere && !isBefore(standing.endedKeys.get(credential) ?? null) ? undefined : inactive('revoked');
   }
   const secret = standing.secretsByShortId.get(credential);
   if (secret === undefined || isBefore(secret.tokens_valid_from)) return inactive('revoked');

@@ -11,7 +11,7 @@ import { contentTypeOf, type JsonBody, parseJson, readBytes } from './json-body.
 import { type Bytes, type Inquiry, isAboutOne, type Operation } from './operation.ts';
 import { type ListQuery, readPage } from './page.ts';
 import { outcomeOf, replay, respond } from './respond.ts';
-import { checkBody, checkQuery, together, withoutReadOnly } from './validation.ts';
+import { checkBody, checkQuery, readableMembers, together, withoutReadOnly } from './validation.ts';
 
 /** What a surface gives to all its operations. */
 export interface Surface<Services> {
@@ -109,6 +109,8 @@ class Exchange<Services> {
     if (!body) return sent;
     const bytes = await readBytes(req);
     if (bytes.length > 0) contentTypeOf(req, jsonTypesFor(method));
+    else if (method === 'patch')
+      throw new DomainError('malformed', 'The body is empty: it did not arrive, or was not sent.');
     return { ...sent, json: parseJson(bytes) };
   }
 
@@ -124,7 +126,7 @@ class Exchange<Services> {
 
   /** @returns the body as the operation declared it @throws DomainError naming every mistake of the request */
   async #validate({ json, mistakes }: Sent, found: unknown): Promise<unknown> {
-    const { body: schema, view } = this.#operation;
+    const { body: schema, view, check } = this.#operation;
     if (!json || !schema) {
       if (mistakes.length > 0) throw invalid(together(mistakes));
       return undefined;
@@ -134,7 +136,16 @@ class Exchange<Services> {
       : { value: json.value, mistakes: [] };
     const body = checkBody(schema, patch.value);
     const all = together(mistakes, json.mistakes, patch.mistakes, body.mistakes);
-    if (all.length > 0) throw invalid(all);
+    if (all.length > 0) {
+      const readable = readableMembers(schema, patch.value);
+      const others = (await check?.({ ...this.#inquiry, found, body: readable })) ?? [];
+      throw invalid(
+        together(
+          all,
+          others.filter((mistake) => !isAboutSame(mistake, all)),
+        ),
+      );
+    }
     return body.value;
   }
 
@@ -184,6 +195,16 @@ class Exchange<Services> {
       demandMatch: (version) => demandMatch(this.#ctx, version),
     });
   }
+}
+
+// Of a member that could not be read, nothing more can be said.
+function isAboutSame(mistake: Mistake, known: readonly Mistake[]): boolean {
+  const member = memberOf(mistake);
+  return known.some((other) => memberOf(other) === member);
+}
+
+function memberOf(mistake: Mistake): string | undefined {
+  return 'pointer' in mistake ? mistake.pointer.split('/')[1] : undefined;
 }
 
 function isVersioned(found: unknown): found is { version: number } {

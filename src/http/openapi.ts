@@ -92,7 +92,9 @@ function described<Services>(operation: Operation<Services>): ZodOpenApiOperatio
       ...problemResponses(operation),
     },
   };
-  if (content) described.requestBody = { required: operation.upload !== undefined, content };
+  // A body that may be left out is one that could as well be empty.
+  const mayBeEmpty = operation.method === 'post' && operation.body?.safeParse({}).success === true;
+  if (content) described.requestBody = { required: !mayBeEmpty, content };
   return described;
 }
 

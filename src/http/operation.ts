@@ -3,6 +3,7 @@
  * Knows nothing of any noun.
  */
 import type { z } from 'zod';
+import type { Mistake } from '../domain/errors.ts';
 import type { Principal } from '../domain/principal.ts';
 import type { Storage, StoredRecord, Table } from '../domain/store.ts';
 import type { Unit } from '../domain/unit.ts';
@@ -90,6 +91,13 @@ export interface Declaration<
   find?(inquiry: Inquiry<Services, Path>): Promise<Found>;
   /** How what was found looks now: `PATCH` accepts read-only members with these values. */
   view?(inquiry: Inquiry<Services, Path> & { readonly found: Found }): Promise<object>;
+  /**
+   * The mistakes that no schema sees, told of those members that could be read: asked where others could not, so that
+   * all mistakes are named at once. `run` makes the same checks and decides.
+   */
+  check?(
+    inquiry: Inquiry<Services, Path> & { found: Found; body: Partial<z.output<Body>> },
+  ): Promise<readonly Mistake[]> | readonly Mistake[];
   /** What takes long and depends on nothing that may change: done once, before the attempts. */
   prepare?(call: Inquiry<Services, Path> & { found: Found; body: z.output<Body> }): Promise<Prepared>;
   run(

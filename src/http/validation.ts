@@ -31,6 +31,17 @@ export function checkBody(schema: z.ZodType, body: unknown): Checked {
   return { value: data, mistakes: mistakesIn(error, (path) => ({ pointer: pointerTo(path) })) };
 }
 
+/** @returns those members of a body that its schema takes, by themselves; nothing where the schema is no object's */
+export function readableMembers(schema: z.ZodType, body: unknown): object {
+  if (!(schema instanceof z.ZodObject) || typeof body !== 'object' || body === null) return {};
+  const shape: Record<string, z.ZodType> = schema.shape;
+  const entries = Object.entries(shape).flatMap(([name, member]) => {
+    const { success, data } = member.safeParse(Reflect.get(body, name));
+    return success && data !== undefined ? [[name, data] as const] : [];
+  });
+  return Object.fromEntries(entries);
+}
+
 /**
  * A merge patch may repeat what cannot be changed, as a client does that sends back what it read.
  * @param view the thing as it reads now

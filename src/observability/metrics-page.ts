@@ -10,6 +10,9 @@ export function serveMetrics(render: () => Promise<RenderedMetrics>): Middleware
     if (ctx.method !== 'GET' && ctx.method !== 'HEAD') {
       ctx.set('Allow', 'GET, HEAD');
       ctx.status = 405;
+      // RFC 9457.
+      ctx.type = 'application/problem+json';
+      ctx.body = JSON.stringify({ type: 'about:blank', title: 'Method Not Allowed', status: 405 });
       return;
     }
     try {

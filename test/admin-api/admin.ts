@@ -79,6 +79,7 @@ export async function admin(t: Pick<TestContext, 'after'>, store: Store): Promis
       storage,
       observer: async () => {},
       authenticate: async (bearer) => principals.get(bearer),
+      allowsPlainHttp: true,
       issuer: ISSUER,
       keyring,
       secrets: new Secrets({ tag: randomBytes(32), fingerprint: randomBytes(32) }, 4, 1000),

@@ -21,7 +21,7 @@ const asDemo = (server: Running) => ({ 'content-type': FORM, authorization: basi
 const withAuthorization = (authorization: string) => () => ({ 'content-type': FORM, authorization });
 
 const CASES: readonly Case[] = [
-  { name: 'no credentials', headers: () => ({ 'content-type': FORM }), body: () => GRANT, status: 400, error: 'invalid_request' },
+  { name: 'no credentials', headers: () => ({ 'content-type': FORM }), body: () => GRANT, status: 401, error: 'invalid_client' },
   { name: 'Basic that is not base64', headers: withAuthorization('Basic !!!'), body: () => GRANT, status: 400, error: 'invalid_request' },
   { name: 'Basic without a colon', headers: withAuthorization(`Basic ${btoa('nocolon')}`), body: () => GRANT, status: 400, error: 'invalid_request' },
   { name: 'Basic with broken escapes', headers: withAuthorization(`Basic ${btoa('%zz:%zz')}`), body: () => GRANT, status: 400, error: 'invalid_request' },
@@ -58,7 +58,7 @@ const CASES: readonly Case[] = [
   { name: 'assertion that is no JWT', headers: () => ({ 'content-type': FORM }), body: () => `${GRANT}&client_assertion_type=urn:ietf:params:oauth:client-assertion-type:jwt-bearer&client_assertion=abc`, status: 400, error: 'invalid_request' },
   { name: 'introspection without a token', path: '/oauth2/introspect', headers: asDemo, body: () => 'token_type_hint=access_token', status: 400, error: 'invalid_request' },
   { name: 'introspection of two tokens', path: '/oauth2/introspect', headers: asDemo, body: () => 'token=a&token=b', status: 400, error: 'invalid_request' },
-  { name: 'introspection by nobody', path: '/oauth2/introspect', headers: () => ({ 'content-type': FORM }), body: () => 'token=a', status: 400, error: 'invalid_request' },
+  { name: 'introspection by nobody', path: '/oauth2/introspect', headers: () => ({ 'content-type': FORM }), body: () => 'token=a', status: 401, error: 'invalid_client' },
   { name: 'introspection with a wrong secret', path: '/oauth2/introspect', headers: (s) => ({ 'content-type': FORM, authorization: basic({ ...s.demo, client_secret: 'wrong' }) }), body: () => 'token=a', status: 401, error: 'invalid_client' },
   { name: 'revocation without a token', path: '/oauth2/revoke', headers: asDemo, body: () => '', status: 400, error: 'invalid_request' },
   { name: 'revocation by GET', path: '/oauth2/revoke', method: 'GET', headers: asDemo, status: 405, error: 'invalid_request' },
@@ -86,6 +86,26 @@ for (const store of stores()) {
       assert.ok(!logged.includes(server.demo.client_secret), 'a secret is in the log');
       assert.doesNotMatch(logged, /"status":5\d\d/);
       assert.equal((await server.token(server.demo)).status, 200, 'the server still serves');
+    });
+
+    test('Authorization sent twice is refused, also where both are right', async (t) => {
+      const server = await running(t, store);
+      const twice = [basic(server.demo), basic(server.demo)] as unknown as string;
+      const headers = { 'content-type': FORM, authorization: twice };
+      const { status, body } = await raw(`${server.issuer}/oauth2/token`, 'POST', headers, GRANT);
+      assert.deepEqual([status, JSON.parse(body).error], [400, 'invalid_request']);
+    });
+
+    test('refusals are counted by the address that the trusted proxies name', async (t) => {
+      const server = await running(t, store, { LATCHKEY_TRUSTED_PROXIES: '1' });
+      const wrong = { 'content-type': FORM, authorization: basic({ ...server.demo, client_secret: 'wrong' }) };
+      for (const source of ['203.0.113.7', '198.51.100.9']) {
+        const headers = { ...wrong, 'x-forwarded-for': source };
+        assert.equal((await raw(`${server.issuer}/oauth2/token`, 'POST', headers, GRANT)).status, 401);
+      }
+      await server.stop();
+      const sources = server.log.map((line) => JSON.parse(line)).flatMap(({ source }) => source ?? []);
+      assert.deepEqual(sources.sort(), ['198.51.100.9', '203.0.113.7']);
     });
 
     test('a scope that the client lacks is named in the error', async (t) => {

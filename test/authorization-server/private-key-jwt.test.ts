@@ -236,11 +236,34 @@ for (const store of stores()) {
       }
       assert.equal(jwks.asked(), 1, 'it was fetched more than once within a minute');
 
-      const strict = await running(t, store);
+      const closed = await running(t, store);
+      await assert.rejects(registerClient(closed, members), /must be an https URL/);
+      const strict = await running(t, store, { LATCHKEY_OUTGOING_ALLOW: '10.0.0.0/8' });
       const refused = await registerClient(strict, members);
       const signed = await assertion(key, refused.client_id, strict.issuer);
       assert.deepEqual(tally([await tokenByAssertion(strict, signed)]), { '401 invalid_client': 1 });
       assert.equal(jwks.asked(), 1, 'it was asked although it may not be');
+    });
+
+    test('a key that was taken back revives no token when it is put back, nor does a move to a jwks_uri', async (t) => {
+      const { server, key, client } = await withSigner(t, { LATCHKEY_OUTGOING_ALLOW: '127.0.0.0/8' });
+      const other = await clientKey('ES256');
+      const path = `/clients/${client.client_id}`;
+      const gateway = await registerClient(server, { may_introspect: true });
+      const isActive = async (token: string) => (await server.introspect(gateway, token)).body.active;
+      const got = async () =>
+        (await tokenByAssertion(server, await assertion(key, client.client_id, server.issuer))).body.access_token;
+      const change = async (changes: object) => assert.equal((await server.call('PATCH', path, changes)).status, 200);
+      const token = await got();
+      assert.equal(await isActive(token), true);
+      await change({ jwks: { keys: [other.publicJwk] } });
+      assert.equal(await isActive(token), false);
+      await change({ jwks: { keys: [key.publicJwk] } });
+      assert.equal(await isActive(token), false, 'put back');
+      const newer = await got();
+      assert.equal(await isActive(newer), true, 'what it gets from now on counts');
+      await change({ jwks: null, jwks_uri: (await servingJwks(t, key)).url });
+      assert.deepEqual([await isActive(token), await isActive(newer)], [false, false], 'nobody can tell any more');
     });
 
     test('where the store is out of reach no assertion is accepted: 503', async (t) => {

@@ -19,7 +19,7 @@ for (const store of stores()) {
       const limited = await registerClient(server, { permissions: [{ api: resource, scope: 'clients:read' }] });
       const scopes = (await server.storage.find(apis, { identifier: resource }))?.scopes ?? [];
       const unit = new Unit();
-      await updateAdminApi(server.storage, unit, server.issuer, [...scopes, NEW]);
+      await updateAdminApi(server.storage, unit, { issuer: server.issuer, scopes: [...scopes, NEW], mayMove: false });
       await unit.commit(server.storage, async () => {});
 
       const stored = await server.storage.find(apis, { identifier: resource });
@@ -29,16 +29,22 @@ for (const store of stores()) {
       assert.deepEqual([await has(client_id), await has(limited.client_id)], [true, false]);
     });
 
-    test('the same version changes nothing, another issuer renames the audience', async (t) => {
+    test('the same version changes nothing; another issuer moves the audience where that is meant, and only there', async (t) => {
       const server = await running(t, store);
       const before = await server.storage.find(apis, { identifier: server.admin.resource });
       const again = new Unit();
-      await updateAdminApi(server.storage, again, server.issuer, before?.scopes ?? []);
+      const scopes = before?.scopes ?? [];
+      await updateAdminApi(server.storage, again, { issuer: server.issuer, scopes, mayMove: false });
       await again.commit(server.storage, async () => {});
       assert.equal((await server.storage.get(apis, String(before?.id)))?.version, before?.version);
 
       const moved = new Unit();
-      await updateAdminApi(server.storage, moved, 'https://login.example.com', before?.scopes ?? []);
+      const issuer = 'https://login.example.com';
+      await assert.rejects(
+        updateAdminApi(server.storage, new Unit(), { issuer, scopes, mayMove: false }),
+        /LATCHKEY_ISSUER/,
+      );
+      assert.equal(await updateAdminApi(server.storage, moved, { issuer, scopes, mayMove: true }), before?.identifier);
       await moved.commit(server.storage, async () => {});
       const after = await server.storage.get(apis, String(before?.id));
       assert.equal(after?.identifier, adminResource('https://login.example.com'));

@@ -22,7 +22,7 @@ import { launch, type Place, place, ran, serving } from './process.ts';
 const run = promisify(execFile);
 const [EMBEDDED] = stores() as [Store];
 // What a node writes by itself now and then, whoever asks.
-const HOUSEKEEPING = new Set(['leases', '_pings', '_changes', 'sqlite_sequence']);
+const HOUSEKEEPING = new Set(['leases', '_changes', 'sqlite_sequence']);
 
 /** What may lie where the file is to be. Each makes it, and returns a check that it was left as it was. */
 const OBSTACLES: readonly [string, (here: Place) => Promise<() => Promise<void>>][] = [

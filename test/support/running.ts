@@ -36,6 +36,8 @@ export interface Running {
   readonly storage: Storage;
   /** Everything that was logged so far. */
   readonly log: readonly string[];
+  /** Ends all nodes before the test does. */
+  stop(): Promise<void>;
   /** Another node on the same store; its issuer is the first one's, it listens at `origin`. */
   another(): Promise<{ origin: string }>;
   /** Posts a form; credentials go by Basic where given. */
@@ -62,8 +64,11 @@ export async function running(
   const issuer = settings['LATCHKEY_ISSUER'] ?? `http://127.0.0.1:${await freePort()}`;
   const log: string[] = [];
   const ends: (() => Promise<unknown>)[] = [];
+  const stop = async () => {
+    for (const end of ends.splice(0).reverse()) await end();
+  };
   t.after(async () => {
-    for (const end of ends.reverse()) await end();
+    await stop();
     await dispose();
     await rm(folder, { recursive: true, force: true });
   });
@@ -82,6 +87,7 @@ export async function running(
     demo: told.demo,
     storage: first.storage,
     log,
+    stop,
     another: async () => ({ origin: (await start(await freePort())).origin }),
     form: (path, form, credentials, origin = at) =>
       send(origin + path, {
