@@ -174,14 +174,12 @@ async function checkAssertion(
   header: Record<string, unknown>,
   clientId: string,
 ): Promise<void> {
-  const { exp, jti, sub } = claims;
+  const { exp, jti } = claims;
   const latest = Date.now() / 1000 + LONGEST_ASSERTION_SECONDS + CLOCK_TOLERANCE_SECONDS;
   if (typeof exp !== 'number' || exp > latest) {
     throw new errors.InvalidClientAuth(`the assertion lives longer than ${LONGEST_ASSERTION_SECONDS} s`);
   }
-  if (typeof jti !== 'string' || sub !== clientId) {
-    throw new errors.InvalidClientAuth('jti must be a string and sub the client_id');
-  }
+  if (typeof jti !== 'string') throw new errors.InvalidClientAuth('jti must be a string');
   const assertion = String(ctx.oidc.params?.['client_assertion']);
   const kid = typeof header['kid'] === 'string' ? header['kid'] : undefined;
   stateOfRequest(ctx).credential = await clients.signerOf(clientId, assertion, kid);

@@ -123,9 +123,8 @@ export class Catalogue {
   }
 
   /**
-   * Takes changes over: at once what is only forgotten, in order what must be read. Never rejects.
-   * @returns a promise that resolves when all is known; also where the store fails, and then until the reading has
-   * been made up for nothing counts as known since
+   * Takes changes over: at once what is only forgotten, in order what must be read. Resolves when all is known, and
+   * never rejects: where it cannot be read, the caller is not kept waiting, and what is known ages until it has been.
    */
   apply(changes: readonly Change[]): Promise<void> {
     const tables: string[] = [];

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { decodeJwt, decodeProtectedHeader } from 'jose';
 import { allOf, expectStatus, registerApi, registerClient } from '../support/registered.ts';
-import { running } from '../support/running.ts';
+import { basic, running, send } from '../support/running.ts';
 import { stores } from '../support/stores.ts';
 
 for (const store of stores()) {
@@ -35,6 +35,25 @@ for (const store of stores()) {
       assert.ok(String(jti).endsWith(`.${shortId}`), `${jti} does not name ${shortId}`);
       const { typ, alg, kid } = decodeProtectedHeader(body.access_token);
       assert.deepEqual([typ, alg, typeof kid], ['at+jwt', 'RS256', 'string']);
+    });
+
+    test('no origin is let in: these endpoints are for machines, and answer all alike', async (t) => {
+      const server = await running(t, store);
+      for (const [path, form] of [
+        ['token', 'grant_type=client_credentials'],
+        ['introspect', 'token=x'],
+        ['revoke', 'token=x'],
+      ]) {
+        // biome-ignore format: a table
+        const { status, headers } = await send(`${server.issuer}/oauth2/${path}`, {
+          method: 'POST',
+          headers: { authorization: basic(server.demo), origin: 'https://elsewhere.example' },
+          body: new URLSearchParams(form),
+        });
+        assert.equal(status, 200);
+        const names = [...headers.keys()].filter((name) => /^(access-control-|vary$)/.test(name));
+        assert.deepEqual(names, [], path);
+      }
     });
 
     test('no two tokens share a jti', async (t) => {
