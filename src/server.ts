@@ -88,7 +88,7 @@ export async function createServer(parts: ServerParts): Promise<Server> {
     refusals.refused(clientAddress(ctx.req, config.trustedProxies), surface);
 
   // The authorization server.
-  const keys = new Keys(catalogue, keyring);
+  const keys = new Keys(catalogue, keyring, onError);
   const artifactsOf = (model: string) => new Artifacts(storage, sealer, model);
   const opaque = artifactsOf('ClientCredentials');
   const reader = new TokenReader(issuer, keys, opaque);
