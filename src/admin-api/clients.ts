@@ -1,14 +1,8 @@
 /** `/clients`, and `/applications/{id}/clients`: the consumer keys. */
 import { z } from 'zod';
 import { isSecretBased } from '../domain/client-authentication.ts';
-import {
-  ClientChanges,
-  ClientDraft,
-  changeClient,
-  clientMistakes,
-  createClient,
-  removeClient,
-} from '../domain/client-changes.ts';
+import { changeClient, clientMistakes, createClient, removeClient } from '../domain/client-changes.ts';
+import { ClientChanges, ClientDraft } from '../domain/client-drafts.ts';
 import { clients } from '../domain/clients.ts';
 import { newId } from '../domain/ids.ts';
 import { demandRightsOf } from '../domain/may-grant.ts';

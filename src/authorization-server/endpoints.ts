@@ -176,6 +176,7 @@ function grantedScope(ctx: Context): string {
 }
 
 function callerOf(ctx: Context): string {
+  // The engine has put it there; its types know it only within its own hooks.
   const { oidc } = ctx as unknown as { oidc: { client?: { clientId: string } } };
   return String(oidc.client?.clientId);
 }

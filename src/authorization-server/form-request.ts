@@ -72,6 +72,7 @@ export function presentToEngine(ctx: Context, issuer: URL, form: Form): () => vo
   const real = { request: ctx.req, url: ctx.originalUrl };
   const body = Buffer.from(querystring.stringify(form));
   const { authorization } = ctx.req.headers;
+  // A stream with a request's head: all that the engine and Koa look at.
   const shown = Object.assign(Readable.from([body]), {
     method: 'POST',
     url: ctx.path,

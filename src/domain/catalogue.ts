@@ -3,13 +3,13 @@
  * by the change feed, so that issuing and verifying read no database. Where the feed is lost, the catalogue says how
  * long what it knows may still be used.
  */
-import { setTimeout as delay } from 'node:timers/promises';
 import { type Api, apis } from './apis.ts';
 import { applications } from './applications.ts';
 import { clientSecrets } from './client-secrets.ts';
 import { clients } from './clients.ts';
 import { DomainError } from './errors.ts';
 import { KnownStandings } from './known-standings.ts';
+import { ReadingLane, type Unread } from './reading-lane.ts';
 import { revocations } from './revocations.ts';
 import { Revoked } from './revoked.ts';
 import { type Role, roles } from './roles.ts';
@@ -19,7 +19,6 @@ import type { Change, Storage } from './store.ts';
 
 // The feed is heard at least once a second; within this it counts as unbroken, a busy process's pauses included.
 const FRESH_MS = 5_000;
-const RETRY_MS = 500;
 
 export interface CatalogueSettings {
   readonly maxStaleSeconds: number;
@@ -34,17 +33,6 @@ export interface CatalogueSettings {
 /** Which of the small tables has changed. */
 export type CatalogueEvent = 'apis' | 'roles' | 'signing_keys';
 
-/** What was announced and is read together, once. */
-interface Unread {
-  isEverything: boolean;
-  readonly tables: Set<string>;
-  readonly revokedIds: string[];
-  /** Up to when what is known is whole without it. */
-  since: number;
-  /** Resolves when it has been read, or could not be. */
-  readonly done: Promise<void>;
-}
-
 export class Catalogue {
   readonly #storage: Storage;
   readonly #settings: CatalogueSettings;
@@ -56,13 +44,8 @@ export class Catalogue {
   #roles = new Map<string, Role>();
   #signingKeys: readonly SigningKey[] = [];
   #heardAt: number;
-  // One reading at a time: the late answer of an earlier one would overwrite what a later one has found.
-  #lane: Promise<unknown> = Promise.resolve();
-  #reading: Unread | undefined;
-  #waiting: Unread | undefined;
-  #hasFailed = false;
+  readonly #lane: ReadingLane;
   #unfollow: (() => Promise<void>) | undefined;
-  #closed = false;
   readonly revoked: Revoked;
 
   private constructor(storage: Storage, settings: CatalogueSettings) {
@@ -71,6 +54,11 @@ export class Catalogue {
     this.#monotonic = settings.monotonic ?? (() => performance.now());
     this.#heardAt = this.#monotonic();
     this.revoked = new Revoked(settings.now ?? Date.now);
+    this.#lane = new ReadingLane({
+      read: (what) => this.#read(what),
+      heardAt: () => this.#heardAt,
+      onError: settings.onError,
+    });
     this.#standings = new KnownStandings((id) => readStanding(storage, (roleId) => this.#roles.get(roleId), id));
   }
 
@@ -83,12 +71,12 @@ export class Catalogue {
       heard: () => catalogue.#heard(),
     });
     catalogue.#heard();
-    await catalogue.#inTurn(() => catalogue.#read('everything'));
+    await catalogue.#lane.readEverything();
     return catalogue;
   }
 
   async close(): Promise<void> {
-    this.#closed = true;
+    this.#lane.close();
     await this.#unfollow?.();
   }
 
@@ -139,7 +127,7 @@ export class Catalogue {
       } else tables.push(change.table);
     }
     if (tables.length === 0 && revokedIds.length === 0) return Promise.resolve();
-    const unread = this.#toRead();
+    const unread = this.#lane.toRead();
     for (const table of tables) unread.tables.add(table);
     unread.revokedIds.push(...revokedIds);
     return unread.done;
@@ -175,57 +163,16 @@ export class Catalogue {
     this.#heardAt = this.#monotonic();
   }
 
-  // While something announced is unread, hearing the feed proves nothing; of several, the oldest counts, so that a
-  // node which always has something to read is not stale for that.
+  // While something announced is unread, hearing the feed proves nothing.
   #knownUntil(): number {
-    return (this.#reading ?? this.#waiting)?.since ?? this.#heardAt;
+    return this.#lane.wholeUntil() ?? this.#heardAt;
   }
 
   /** The feed has a gap: nobody knows what has changed. */
   #missed(): void {
     // At once, and again once the roles have been read: by then some have been read anew, with the old roles.
     this.#standings.forgetAll();
-    this.#toRead().isEverything = true;
-  }
-
-  /** @returns what is read next, for more to be added to it: what is being read already may be too old by now */
-  #toRead(): Unread {
-    if (this.#waiting !== undefined) return this.#waiting;
-    const unread: Unread = {
-      isEverything: false,
-      tables: new Set(),
-      revokedIds: [],
-      since: this.#heardAt,
-      done: this.#inTurn(() => this.#readNext(unread)),
-    };
-    this.#waiting = unread;
-    return unread;
-  }
-
-  async #inTurn(work: () => Promise<void>): Promise<void> {
-    const done = this.#lane.then(work);
-    this.#lane = done.catch(() => undefined);
-    await done;
-  }
-
-  /** Reads what was announced; where that fails, everything is to be read, until that has worked. */
-  async #readNext(unread: Unread): Promise<void> {
-    if (this.#hasFailed) await delay(RETRY_MS, undefined, { ref: false });
-    this.#waiting = undefined;
-    if (this.#closed) return;
-    this.#reading = unread;
-    try {
-      await this.#read(unread.isEverything ? 'everything' : unread);
-      this.#hasFailed = false;
-    } catch (error) {
-      this.#hasFailed = true;
-      const next = this.#toRead();
-      next.isEverything = true;
-      next.since = unread.since;
-      this.#settings.onError(error);
-    } finally {
-      this.#reading = undefined;
-    }
+    this.#lane.toRead().isEverything = true;
   }
 
   // One after the other: where one fails, none of the others may answer later.
