@@ -12,6 +12,7 @@ import type { Context } from 'koa';
 const MAX_BYTES = 48 * 1024;
 const MAX_PARAMETERS = 50;
 const FORM = 'application/x-www-form-urlencoded';
+const STRICT_UTF8 = new TextDecoder('utf-8', { fatal: true });
 
 /** Parameters by name; an array where one was repeated. */
 export type Form = Record<string, string | string[] | undefined>;
@@ -32,9 +33,9 @@ export async function readForm(ctx: Context): Promise<Form> {
   const bytes = await readBytes(ctx.req);
   let text: string;
   try {
-    text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+    text = STRICT_UTF8.decode(bytes);
     // Escapes are decoded leniently by querystring; a wrong one is refused here.
-    decodeURIComponent(text.replaceAll('+', ' '));
+    if (text.includes('%')) decodeURIComponent(text);
   } catch {
     throw new UnreadableForm('the body is not a form in UTF-8');
   }
@@ -46,21 +47,26 @@ export async function readForm(ctx: Context): Promise<Form> {
   return form;
 }
 
-async function readBytes(request: IncomingMessage): Promise<Buffer> {
-  const chunks: Buffer[] = [];
-  let length = 0;
-  // Stopping early must leave the socket open for the answer.
-  try {
-    for await (const chunk of request.iterator({ destroyOnReturn: false })) {
-      length += chunk.length;
-      if (length > MAX_BYTES) throw new UnreadableForm(`the body is longer than ${MAX_BYTES} bytes`, 413);
-      chunks.push(chunk);
-    }
-  } catch (error) {
+function readBytes(request: IncomingMessage): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    let length = 0;
+    const refuse = (error: UnreadableForm) => {
+      // The socket stays open for the answer; what still comes is dropped.
+      request.removeAllListeners('data').resume();
+      reject(error);
+    };
     // Whoever hangs up is no fault of ours.
-    throw error instanceof UnreadableForm ? error : new UnreadableForm('the body ended before it was complete');
-  }
-  return Buffer.concat(chunks, length);
+    const broken = () => refuse(new UnreadableForm('the body ended before it was complete'));
+    request.on('data', (chunk: Buffer) => {
+      length += chunk.length;
+      if (length > MAX_BYTES) refuse(new UnreadableForm(`the body is longer than ${MAX_BYTES} bytes`, 413));
+      else chunks.push(chunk);
+    });
+    request.on('end', () => resolve(chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks, length)));
+    request.on('error', broken);
+    request.on('aborted', broken);
+  });
 }
 
 /**
@@ -73,7 +79,7 @@ export function presentToEngine(ctx: Context, issuer: URL, form: Form): () => vo
   const body = Buffer.from(querystring.stringify(form));
   const { authorization } = ctx.req.headers;
   // A stream with a request's head: all that the engine and Koa look at.
-  const shown = Object.assign(Readable.from([body]), {
+  const shown = Object.assign(streamOf(body), {
     method: 'POST',
     url: ctx.path,
     httpVersion: ctx.req.httpVersion,
@@ -88,6 +94,13 @@ export function presentToEngine(ctx: Context, issuer: URL, form: Form): () => vo
   }) as unknown as IncomingMessage;
   put(ctx, shown, ctx.path);
   return () => put(ctx, real.request, real.url);
+}
+
+function streamOf(bytes: Buffer): Readable {
+  const stream = new Readable({ read() {} });
+  stream.push(bytes);
+  stream.push(null);
+  return stream;
 }
 
 function put(ctx: Context, request: IncomingMessage, url: string): void {
