@@ -74,20 +74,63 @@ async function startAll(): Promise<Target[]> {
   const grant = 'grant_type=client_credentials';
   const engine = (kind: string) => engines.find((one) => one.kind === kind) ?? { port: 0, pid: 0 };
   const ofEngine = (name: string, kind: string, path: string, body: string): Target => ({
-    name, against: '', pid: engine(kind).pid, url: `http://127.0.0.1:${engine(kind).port}${path}`, body, credentials: 'bench:bench', samples: [],
-  }); // biome-ignore format: a row
+    name,
+    against: '',
+    pid: engine(kind).pid,
+    url: `http://127.0.0.1:${engine(kind).port}${path}`,
+    body,
+    credentials: 'bench:bench',
+    samples: [],
+  });
   await until(`http://127.0.0.1:${engine('engine-opaque').port}/.well-known/openid-configuration`);
   const opaque = await post(`http://127.0.0.1:${engine('engine-opaque').port}/token`, 'bench:bench', grant);
   const ours = { pid, samples: [] as Target['samples'] };
   return [
-    { name: 'a bare server that reads a form', against: '', pid: floor, url: `http://127.0.0.1:${FIRST_PORT}/`, body: grant, credentials, samples: [] },
+    {
+      name: 'a bare server that reads a form',
+      against: '',
+      pid: floor,
+      url: `http://127.0.0.1:${FIRST_PORT}/`,
+      body: grant,
+      credentials,
+      samples: [],
+    },
     ofEngine('stock oidc-provider, token RS256', 'engine-RS256', '/token', grant),
-    { ...ours, samples: [], name: 'Latchkey, token RS256', against: 'stock oidc-provider, token RS256', url: `${origin}/oauth2/token`, body: grant, credentials },
+    {
+      ...ours,
+      samples: [],
+      name: 'Latchkey, token RS256',
+      against: 'stock oidc-provider, token RS256',
+      url: `${origin}/oauth2/token`,
+      body: grant,
+      credentials,
+    },
     ofEngine('stock oidc-provider, token ES256', 'engine-ES256', '/token', grant),
-    { ...ours, samples: [], name: 'Latchkey, token ES256', against: 'stock oidc-provider, token ES256', url: `${origin}/oauth2/token`, body: grant, credentials: es256 },
-    ofEngine('stock oidc-provider, introspect opaque', 'engine-opaque', '/token/introspection', `token=${opaque.access_token}`),
-    { ...ours, samples: [], name: 'Latchkey, introspect JWT RS256', against: 'stock oidc-provider, introspect opaque', url: `${origin}/oauth2/introspect`, body: `token=${access_token}`, credentials },
-  ]; // biome-ignore format: a table
+    {
+      ...ours,
+      samples: [],
+      name: 'Latchkey, token ES256',
+      against: 'stock oidc-provider, token ES256',
+      url: `${origin}/oauth2/token`,
+      body: grant,
+      credentials: es256,
+    },
+    ofEngine(
+      'stock oidc-provider, introspect opaque',
+      'engine-opaque',
+      '/token/introspection',
+      `token=${opaque.access_token}`,
+    ),
+    {
+      ...ours,
+      samples: [],
+      name: 'Latchkey, introspect JWT RS256',
+      against: 'stock oidc-provider, introspect opaque',
+      url: `${origin}/oauth2/introspect`,
+      body: `token=${access_token}`,
+      credentials,
+    },
+  ];
 }
 
 async function registerEs256(origin: string, admin: Record<string, string>, applicationId: string): Promise<string> {
@@ -126,7 +169,10 @@ function start(args: string[], env: Record<string, string> = {}): number {
 
 async function until(url: string): Promise<void> {
   for (let attempt = 0; attempt < 200; attempt += 1) {
-    const isUp = await fetch(url).then(({ ok }) => ok, () => false); // biome-ignore format: short
+    const isUp = await fetch(url).then(
+      ({ ok }) => ok,
+      () => false,
+    );
     if (isUp) return;
     await new Promise((resolve) => setTimeout(resolve, 50));
   }

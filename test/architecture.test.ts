@@ -28,8 +28,19 @@ const TOP: Record<string, readonly string[]> = {
   'workers.ts': ['observability'],
   'server.ts': [...Object.keys(ARROWS), 'config.ts', 'housekeeping.ts'].filter((part) => part !== 'storage'),
   'owner-link.ts': ['config.ts', 'domain', 'storage'],
-  'main.ts': ['config.ts', 'domain', 'first-start.ts', 'first-start-text.ts', 'key-encryption-key.ts', 'listen.ts', 'observability', 'server.ts', 'storage', 'workers.ts'],
-}; // biome-ignore format: a line a file
+  'main.ts': [
+    'config.ts',
+    'domain',
+    'first-start.ts',
+    'first-start-text.ts',
+    'key-encryption-key.ts',
+    'listen.ts',
+    'observability',
+    'server.ts',
+    'storage',
+    'workers.ts',
+  ],
+};
 
 /** Where a library may be imported; the others may be imported anywhere. */
 const HOMES: Record<string, readonly RegExp[]> = {

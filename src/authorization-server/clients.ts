@@ -18,8 +18,17 @@ export const CLIENT_AUTH_METHODS = ['client_secret_basic', 'client_secret_post',
  * name too (RFC 9864).
  */
 export const ASSERTION_ALGORITHMS = [
-  'RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'EdDSA', 'Ed25519',
-] as const; // biome-ignore format: one family after the other
+  'RS256',
+  'RS384',
+  'RS512',
+  'PS256',
+  'PS384',
+  'PS512',
+  'ES256',
+  'ES384',
+  'EdDSA',
+  'Ed25519',
+] as const;
 
 /** How far ahead an assertion may end, in seconds (RFC 7523 section 3: reasonable limits). */
 export const LONGEST_ASSERTION_SECONDS = 300;

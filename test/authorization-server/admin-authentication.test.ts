@@ -60,7 +60,15 @@ for (const store of stores()) {
     test('who is no platform owner cannot lock the owners out, nor come in by a default API', async (t) => {
       const server = await running(t, store);
       const { resource, client_id: admin } = server.admin;
-      const scopes = ['clients:write', 'secrets:write', 'applications:write', 'revocations:write', 'secrets:read', 'clients:read', 'applications:read']; // biome-ignore format: one list
+      const scopes = [
+        'clients:write',
+        'secrets:write',
+        'applications:write',
+        'revocations:write',
+        'secrets:read',
+        'clients:read',
+        'applications:read',
+      ];
       const machine = await registerClient(server, { permissions: scopes.map((scope) => ({ api: resource, scope })) });
       const bearer = (await server.token(machine, { resource })).body.access_token;
       const attempt = (method: string, path: string, body?: object) =>

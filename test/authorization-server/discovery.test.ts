@@ -137,8 +137,17 @@ for (const store of stores()) {
 function metadataOf(issuer: string, algorithms: readonly string[]) {
   const methods = ['client_secret_basic', 'client_secret_post', 'private_key_jwt'];
   const assertionAlgorithms = [
-    'RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'EdDSA', 'Ed25519',
-  ]; // biome-ignore format: one family after the other
+    'RS256',
+    'RS384',
+    'RS512',
+    'PS256',
+    'PS384',
+    'PS512',
+    'ES256',
+    'ES384',
+    'EdDSA',
+    'Ed25519',
+  ];
   return {
     issuer,
     token_endpoint: `${issuer}/oauth2/token`,

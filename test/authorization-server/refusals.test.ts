@@ -119,7 +119,11 @@ async function refusalsOf(issuer: string, credentials: Credentials): Promise<[st
     ]);
     ways.push([`revocation${label}`, more, '/oauth2/revoke', `token=x&${post}`]);
   }
-  return await Promise.all(ways.map(async ([way, headers, path, body]) => [way, await bytesOf(issuer + path, headers, body)] as [string, string])); // biome-ignore format: short
+  return await Promise.all(
+    ways.map(
+      async ([way, headers, path, body]) => [way, await bytesOf(issuer + path, headers, body)] as [string, string],
+    ),
+  );
 }
 
 function bytesOf(url: string, headers: Record<string, string>, body: string): Promise<string> {
@@ -129,7 +133,9 @@ function bytesOf(url: string, headers: Record<string, string>, body: string): Pr
       const chunks: Buffer[] = [];
       response.on('data', (chunk) => chunks.push(chunk));
       response.on('end', () => {
-        const raw = response.rawHeaders.map((text, i) => (/^(date|x-request-id)$/i.test(response.rawHeaders[i - 1] ?? '') && i % 2 === 1 ? '…' : text)); // biome-ignore format: short
+        const raw = response.rawHeaders.map((text, i) =>
+          /^(date|x-request-id)$/i.test(response.rawHeaders[i - 1] ?? '') && i % 2 === 1 ? '…' : text,
+        );
         resolve([response.statusCode, raw.join('\n'), Buffer.concat(chunks).toString()].join('\n'));
       });
     });

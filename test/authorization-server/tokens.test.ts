@@ -96,7 +96,11 @@ for (const store of stores()) {
 
     test('a token is for one API: the named one, else the default, else the only one that has every scope', async (t) => {
       const server = await running(t, store);
-      const [first, second, third] = [await registerApi(server), await registerApi(server), await registerApi(server, { scopes: [{ name: 'rare' }] })]; // biome-ignore format: short
+      const [first, second, third] = [
+        await registerApi(server),
+        await registerApi(server),
+        await registerApi(server, { scopes: [{ name: 'rare' }] }),
+      ];
       const permissions = [...allOf(first), ...allOf(second), { api: third.identifier, scope: 'rare' }];
       const client = await registerClient(server, { permissions });
       const audience = async (form: Record<string, string>) =>

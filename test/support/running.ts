@@ -75,7 +75,20 @@ export async function running(
 
   const key = randomBytes(32).toString('base64');
   const start = (port: number) =>
-    startNode({ ...settings, LATCHKEY_PORT: String(port), LATCHKEY_ISSUER: issuer, LATCHKEY_STORE: uri, LATCHKEY_KEYS_DIR: folder, LATCHKEY_KEY_ENCRYPTION_KEY: key, LATCHKEY_FIRST_START: 'on', LATCHKEY_DEMO: 'true' }, log, ends); // biome-ignore format: one line of settings
+    startNode(
+      {
+        ...settings,
+        LATCHKEY_PORT: String(port),
+        LATCHKEY_ISSUER: issuer,
+        LATCHKEY_STORE: uri,
+        LATCHKEY_KEYS_DIR: folder,
+        LATCHKEY_KEY_ENCRYPTION_KEY: key,
+        LATCHKEY_FIRST_START: 'on',
+        LATCHKEY_DEMO: 'true',
+      },
+      log,
+      ends,
+    );
   const first = await start(settings['LATCHKEY_ISSUER'] ? await freePort() : Number(new URL(issuer).port));
   const { told } = first;
   if (told?.demo === undefined) throw new Error('the first start told nothing of a demo');
