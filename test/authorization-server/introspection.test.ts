@@ -121,7 +121,6 @@ for (const store of stores()) {
         [seen, true],
         [unseen, false],
       ] as const) {
-        // biome-ignore format: a table
         const token = (await server.token(client, { resource: api.identifier })).body.access_token;
         assert.equal((await server.introspect(client, token)).body.active, true, 'its own');
         assert.equal((await server.introspect(gateway, token)).body.active, forGateway);

@@ -44,7 +44,6 @@ for (const store of stores()) {
         ['introspect', 'token=x'],
         ['revoke', 'token=x'],
       ]) {
-        // biome-ignore format: a table
         const { status, headers } = await send(`${server.issuer}/oauth2/${path}`, {
           method: 'POST',
           headers: { authorization: basic(server.demo), origin: 'https://elsewhere.example' },
