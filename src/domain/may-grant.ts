@@ -1,6 +1,7 @@
 /**
  * Who may grant what. The one rule behind every write that hands out rights: platform owners grant anything; any
- * other machine grants only what its own record holds, and nothing of the admin API.
+ * other machine grants only what its own record holds, and nothing of the admin API. What an API takes (its scopes,
+ * `allow_no_scope`, environments) is no grant but the API's own affair: whoever may write APIs decides it.
  */
 import { apis } from './apis.ts';
 import { type Client, clients } from './clients.ts';

@@ -3,8 +3,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { DomainError, invalid, type Mistake } from './errors.ts';
 import { type Member, members } from './members.ts';
 import type { Secrets } from './secrets.ts';
-import type { Storage, StoredRecord, Table } from './store.ts';
-import { StaleError } from './store.ts';
+import { StaleError, type Storage, type StoredRecord, type Table } from './store.ts';
 import { type ChangeObserver, Unit } from './unit.ts';
 
 export const LINK_LIFETIME_SECONDS = 30 * 60;
@@ -62,7 +61,8 @@ export async function redeemSignInLink(
   try {
     await ownerWithoutPassword(storage);
   } catch (cause) {
-    throw cause instanceof DomainError ? refused : cause;
+    // A store that is away is no fault of the link.
+    throw cause instanceof DomainError && cause.kind !== 'unavailable' ? refused : cause;
   }
   checkInput(email, password);
   const password_hash = await secrets.hash(password);

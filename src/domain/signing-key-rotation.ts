@@ -33,11 +33,6 @@ export class SigningKeyring {
     this.#announceSeconds = announceSeconds;
   }
 
-  /** @returns all keys that are not removed yet, oldest first */
-  async list(now: number): Promise<SigningKey[]> {
-    return (await this.#storage.all(signingKeys)).filter((key) => stateOf(key, now) !== 'removed');
-  }
-
   /**
    * Makes sure that some key signs with this algorithm; one that is new here signs at once.
    * @param lifetimeSeconds of the tokens that a new one must outlive

@@ -5,7 +5,7 @@ import { z } from 'zod';
 import { createDocument, type ZodOpenApiOperationObject, type ZodOpenApiPathsObject } from 'zod-openapi';
 import { isKnown } from './conditional.ts';
 import { isAboutOne, type Operation, parametersOf } from './operation.ts';
-import { PROBLEMS, Problem, type ProblemKind } from './problem.ts';
+import { HttpError, PROBLEMS, Problem, type ProblemKind } from './problem.ts';
 
 export interface ApiDescription {
   readonly title: string;
@@ -54,7 +54,10 @@ export function serveDocument(path: string, document: object): Middleware {
   const text = JSON.stringify(document);
   const etag = `"${createHash('sha256').update(text).digest('base64url').slice(0, 22)}"`;
   return async function openApi(ctx, next) {
-    if (ctx.path !== path || (ctx.method !== 'GET' && ctx.method !== 'HEAD')) return await next();
+    if (ctx.path !== path) return await next();
+    if (ctx.method !== 'GET' && ctx.method !== 'HEAD') {
+      throw new HttpError('method_not_allowed', 'Use GET, HEAD.', { Allow: 'GET, HEAD' });
+    }
     ctx.set('Cache-Control', `public, max-age=${MAX_AGE_SECONDS}`);
     ctx.set('ETag', etag);
     if (isKnown(ctx, etag)) {

@@ -9,6 +9,7 @@ import { describe, test } from 'node:test';
 import { openServerKeys, readInstallation } from '../../src/domain/installation.ts';
 import { Sealer } from '../../src/domain/sealing.ts';
 import { SigningKeyring } from '../../src/domain/signing-key-rotation.ts';
+import { signingKeys } from '../../src/domain/signing-keys.ts';
 import { firstStartText } from '../../src/first-start-text.ts';
 import { openStorage } from '../../src/storage/open.ts';
 import { type Answer, basic, type Credentials, send } from '../support/running.ts';
@@ -211,7 +212,7 @@ async function hideKeys(here: Place, hidden: Hidden): Promise<void> {
       hidden.set(`the server key ${name}`, serverKey);
     }
     const keyring = new SigningKeyring(storage, sealer, 600);
-    for (const signingKey of await keyring.list(Date.now())) {
+    for (const signingKey of await storage.all(signingKeys)) {
       const opened = keyring.open(signingKey);
       assert.ok(opened);
       hidden.set(`the private key ${signingKey.id}`, opened.export({ format: 'der', type: 'pkcs8' }));
