@@ -1,5 +1,5 @@
 /** What the first start prints, once: how to come in, and lines that work as pasted. */
-import type { FirstStart } from './domain/first-start.ts';
+import type { FirstStart } from './domain/installation/first-start.ts';
 
 /** @returns the text for the terminal; it holds secrets and never goes through the logger */
 export function firstStartText({ issuer, owner, admin, demo }: FirstStart): string {

@@ -1,6 +1,6 @@
 /** What is done now and then, off every request. */
-import type { LastUsed } from './domain/last-used.ts';
-import type { SigningKeyring } from './domain/signing-key-rotation.ts';
+import type { LastUsed } from './domain/clients/last-used.ts';
+import type { SigningKeyring } from './domain/signing-keys/signing-key-rotation.ts';
 import { StaleError, type Storage } from './domain/store.ts';
 import { type ChangeObserver, Unit } from './domain/unit.ts';
 

@@ -2,8 +2,8 @@
 import cluster from 'node:cluster';
 import { once } from 'node:events';
 import { type Config, ConfigError, readConfig } from './config.ts';
-import { openServerKeys, readInstallation, type ServerKeys } from './domain/installation.ts';
-import { Sealer } from './domain/sealing.ts';
+import { openServerKeys, readInstallation, type ServerKeys } from './domain/installation/installation.ts';
+import { Sealer } from './domain/installation/sealing.ts';
 import type { Storage } from './domain/store.ts';
 import { ensureInstalled } from './first-start.ts';
 import { firstStartText } from './first-start-text.ts';

@@ -1,8 +1,8 @@
 /** `npm run owner:link`: makes another sign-in link for the first owner, on the host that holds the key and the store. */
 import { readConfig } from './config.ts';
-import { readInstallation } from './domain/installation.ts';
-import { members } from './domain/members.ts';
-import { LINK_LIFETIME_SECONDS, makeSignInLink, ownerWithoutPassword } from './domain/sign-in-links.ts';
+import { readInstallation } from './domain/installation/installation.ts';
+import { members } from './domain/members/members.ts';
+import { LINK_LIFETIME_SECONDS, makeSignInLink, ownerWithoutPassword } from './domain/members/sign-in-links.ts';
 import { Unit } from './domain/unit.ts';
 import { openStorage } from './storage/open.ts';
 

@@ -48,7 +48,7 @@ const HOMES: Record<string, readonly RegExp[]> = {
   'node:sqlite': [/^storage\/embedded\//],
   'oidc-provider': [/^authorization-server\//],
   jose: [/^authorization-server\//],
-  bcrypt: [/^domain\/secrets\.ts$/],
+  bcrypt: [/^domain\/clients\/secrets\.ts$/],
   koa: [/^(http|admin-api|authorization-server|observability|console)\//, /^server\.ts$/],
   '@koa/router': [/^(http|admin-api)\//],
   pino: [/^observability\//],

@@ -1,7 +1,7 @@
 /** `/apis`: resource servers, their scopes and how their tokens are made. */
 import { z } from 'zod';
-import { ApiChanges, ApiDraft, apiMistakes, changeApi, createApi, removeApi } from '../domain/api-changes.ts';
-import { Api, apis } from '../domain/apis.ts';
+import { ApiChanges, ApiDraft, apiMistakes, changeApi, createApi, removeApi } from '../domain/apis/api-changes.ts';
+import { Api, apis } from '../domain/apis/apis.ts';
 import { notFound } from '../domain/errors.ts';
 import type { Storage } from '../domain/store.ts';
 import { ListQuery, pageOf } from '../http/page.ts';

@@ -1,6 +1,6 @@
 /** `/applications/{id}/logo`: a small picture, given back as a file and never shown as a page. */
-import { demandForeignApplication } from '../domain/application-changes.ts';
-import { findLogo, LOGO_TYPES, putLogo, removeLogo } from '../domain/application-logos.ts';
+import { demandForeignApplication } from '../domain/applications/application-changes.ts';
+import { findLogo, LOGO_TYPES, putLogo, removeLogo } from '../domain/applications/application-logos.ts';
 import { notFound } from '../domain/errors.ts';
 import { findApplication } from './applications.ts';
 import { operation } from './operation.ts';

@@ -7,8 +7,8 @@ import {
   changeApplication,
   createApplication,
   removeApplication,
-} from '../domain/application-changes.ts';
-import { Application, applications } from '../domain/applications.ts';
+} from '../domain/applications/application-changes.ts';
+import { Application, applications } from '../domain/applications/applications.ts';
 import { notFound } from '../domain/errors.ts';
 import type { Storage } from '../domain/store.ts';
 import { ListQuery, pageOf } from '../http/page.ts';

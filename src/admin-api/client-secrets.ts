@@ -8,11 +8,11 @@ import {
   SecretChanges,
   SecretDraft,
   SecretRotation,
-} from '../domain/client-secret-changes.ts';
-import { ClientSecret, clientSecrets } from '../domain/client-secrets.ts';
-import type { Client } from '../domain/clients.ts';
+} from '../domain/clients/client-secret-changes.ts';
+import { ClientSecret, clientSecrets } from '../domain/clients/client-secrets.ts';
+import type { Client } from '../domain/clients/clients.ts';
+import type { MintedSecret } from '../domain/clients/secrets.ts';
 import { notFound } from '../domain/errors.ts';
-import type { MintedSecret } from '../domain/secrets.ts';
 import type { Storage } from '../domain/store.ts';
 import { ListQuery, pageOf } from '../http/page.ts';
 import { findClient } from './client-view.ts';

@@ -1,9 +1,9 @@
 /** How clients look from outside: what is stored by ids is shown by names. */
 import { z } from 'zod';
-import { Jwks } from '../domain/client-authentication.ts';
-import { Client, clients } from '../domain/clients.ts';
+import { NamedPermission, readNames } from '../domain/apis/references.ts';
+import { Jwks } from '../domain/clients/client-authentication.ts';
+import { Client, clients } from '../domain/clients/clients.ts';
 import { notFound } from '../domain/errors.ts';
-import { NamedPermission, readNames } from '../domain/references.ts';
 import type { Storage } from '../domain/store.ts';
 import { recordView } from './operation.ts';
 

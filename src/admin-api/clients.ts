@@ -1,11 +1,11 @@
 /** `/clients`, and `/applications/{id}/clients`: the consumer keys. */
 import { z } from 'zod';
-import { isSecretBased } from '../domain/client-authentication.ts';
-import { changeClient, clientMistakes, createClient, removeClient } from '../domain/client-changes.ts';
-import { ClientChanges, ClientDraft } from '../domain/client-drafts.ts';
-import { clients } from '../domain/clients.ts';
+import { demandRightsOf } from '../domain/access/may-grant.ts';
+import { isSecretBased } from '../domain/clients/client-authentication.ts';
+import { changeClient, clientMistakes, createClient, removeClient } from '../domain/clients/client-changes.ts';
+import { ClientChanges, ClientDraft } from '../domain/clients/client-drafts.ts';
+import { clients } from '../domain/clients/clients.ts';
 import { newId } from '../domain/ids.ts';
-import { demandRightsOf } from '../domain/may-grant.ts';
 import { ListQuery, pageOf } from '../http/page.ts';
 import { findApplication } from './applications.ts';
 import { ClientView, clientView, clientViews, findClient, RegisteredClient } from './client-view.ts';

@@ -1,10 +1,10 @@
 /** Declares operations of the admin API and says what they may use. Each resource has its file beside this one. */
 import { z } from 'zod';
-import type { KeySupply } from '../domain/api-changes.ts';
-import type { SigningAlgorithm } from '../domain/apis.ts';
-import type { SecretMint } from '../domain/client-secret-changes.ts';
-import type { ReadToken } from '../domain/revocation-changes.ts';
-import type { SigningKey } from '../domain/signing-keys.ts';
+import type { KeySupply } from '../domain/apis/api-changes.ts';
+import type { SigningAlgorithm } from '../domain/apis/apis.ts';
+import type { SecretMint } from '../domain/clients/client-secret-changes.ts';
+import type { SigningKey } from '../domain/signing-keys/signing-keys.ts';
+import type { ReadToken } from '../domain/tokens/revocation-changes.ts';
 import type { Unit } from '../domain/unit.ts';
 import { operationsFor } from '../http/operation.ts';
 

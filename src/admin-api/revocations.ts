@@ -1,6 +1,6 @@
 /** `/revocations`: ends tokens before their time. */
 import { z } from 'zod';
-import { RevocationDraft, revoke } from '../domain/revocation-changes.ts';
+import { RevocationDraft, revoke } from '../domain/tokens/revocation-changes.ts';
 import { operation, recordView } from './operation.ts';
 
 const RevocationView = z

@@ -1,9 +1,16 @@
 /** `/roles`: named sets of scopes. */
 import { z } from 'zod';
+import { NamedPermission, readNames } from '../domain/apis/references.ts';
+import {
+  changeRole,
+  createRole,
+  RoleChanges,
+  RoleDraft,
+  removeRole,
+  roleMistakes,
+} from '../domain/apis/role-changes.ts';
+import { Role, roles } from '../domain/apis/roles.ts';
 import { notFound } from '../domain/errors.ts';
-import { NamedPermission, readNames } from '../domain/references.ts';
-import { changeRole, createRole, RoleChanges, RoleDraft, removeRole, roleMistakes } from '../domain/role-changes.ts';
-import { Role, roles } from '../domain/roles.ts';
 import type { Storage } from '../domain/store.ts';
 import { ListQuery, pageOf } from '../http/page.ts';
 import { operation, recordView } from './operation.ts';

@@ -1,6 +1,7 @@
 /** The admin API's scopes, read from its operations: a new operation needs no second list. */
-import type { AdminScope } from '../domain/admin-api-record.ts';
-import { OWNERSHIP_SCOPE } from '../domain/principal.ts';
+
+import { OWNERSHIP_SCOPE } from '../domain/access/principal.ts';
+import type { AdminScope } from '../domain/apis/admin-api-record.ts';
 import { operations } from './operations.ts';
 
 /** @returns every scope of the admin API, sorted by name */

@@ -1,7 +1,7 @@
 /** `/signing-keys`: the keys that sign tokens, each `announced -> signing -> retained -> removed`. */
 import { z } from 'zod';
 import { notFound } from '../domain/errors.ts';
-import { removedAt, SigningKey, SigningKeyState, signingKeys, stateOf } from '../domain/signing-keys.ts';
+import { removedAt, SigningKey, SigningKeyState, signingKeys, stateOf } from '../domain/signing-keys/signing-keys.ts';
 import type { Storage } from '../domain/store.ts';
 import { ListQuery, pageOf } from '../http/page.ts';
 import { operation, recordView } from './operation.ts';

@@ -1,7 +1,7 @@
 /** Who holds a token for the admin API. */
-import type { Principal } from '../domain/principal.ts';
-import { permissionsOf } from '../domain/standing.ts';
-import { type Knowledge, statusOf } from '../domain/token-status.ts';
+import type { Principal } from '../domain/access/principal.ts';
+import { permissionsOf } from '../domain/catalogue/standing.ts';
+import { type Knowledge, statusOf } from '../domain/tokens/token-status.ts';
 import type { TokenReader } from './token-reader.ts';
 
 /**

@@ -4,7 +4,7 @@
  */
 import { createHash } from 'node:crypto';
 import type { Adapter, AdapterPayload } from 'oidc-provider';
-import type { Sealer } from '../domain/sealing.ts';
+import type { Sealer } from '../domain/installation/sealing.ts';
 import { StaleError, type Storage, type StoredRecord, type Table } from '../domain/store.ts';
 import { Unit } from '../domain/unit.ts';
 

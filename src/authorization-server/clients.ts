@@ -2,13 +2,13 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { compactVerify, importJWK, type JWK } from 'jose';
 import { type Adapter, type AdapterPayload, errors } from 'oidc-provider';
-import type { Catalogue } from '../domain/catalogue.ts';
-import { shortKeyId } from '../domain/client-keys.ts';
-import type { PublicJwks } from '../domain/clients.ts';
+import type { Catalogue } from '../domain/catalogue/catalogue.ts';
+import { isEnabled } from '../domain/catalogue/standing.ts';
+import { shortKeyId } from '../domain/clients/client-keys.ts';
+import type { PublicJwks } from '../domain/clients/clients.ts';
+import type { LastUsed } from '../domain/clients/last-used.ts';
+import type { Secrets } from '../domain/clients/secrets.ts';
 import { shortId } from '../domain/ids.ts';
-import type { LastUsed } from '../domain/last-used.ts';
-import type { Secrets } from '../domain/secrets.ts';
-import { isEnabled } from '../domain/standing.ts';
 
 /** The methods by which clients may authenticate; the engine and the metadata know no other. */
 export const CLIENT_AUTH_METHODS = ['client_secret_basic', 'client_secret_post', 'private_key_jwt'] as const;

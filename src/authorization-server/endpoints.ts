@@ -4,12 +4,12 @@
  * because the engine refuses both for JWTs.
  */
 import type { Context, Middleware } from 'koa';
+import type { Standing } from '../domain/catalogue/standing.ts';
 import { DomainError } from '../domain/errors.ts';
-import { INACTIVE, introspect } from '../domain/introspection.ts';
-import { revokeToken } from '../domain/revocations.ts';
-import type { Standing } from '../domain/standing.ts';
 import { DuplicateError, type Storage } from '../domain/store.ts';
-import type { Knowledge } from '../domain/token-status.ts';
+import { INACTIVE, introspect } from '../domain/tokens/introspection.ts';
+import { revokeToken } from '../domain/tokens/revocations.ts';
+import type { Knowledge } from '../domain/tokens/token-status.ts';
 import { type ChangeObserver, Unit } from '../domain/unit.ts';
 import { TOKEN_PLACEHOLDER } from './artifacts.ts';
 import { INTROSPECTION_ALGORITHM } from './discovery.ts';

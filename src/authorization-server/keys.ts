@@ -4,10 +4,10 @@
  */
 import { createPublicKey, type KeyObject } from 'node:crypto';
 import { type JWTPayload, SignJWT } from 'jose';
-import type { SigningAlgorithm } from '../domain/apis.ts';
-import type { Catalogue } from '../domain/catalogue.ts';
-import type { SigningKeyring } from '../domain/signing-key-rotation.ts';
-import { nextStateChange, type SigningKey, signingAt, stateOf } from '../domain/signing-keys.ts';
+import type { SigningAlgorithm } from '../domain/apis/apis.ts';
+import type { Catalogue } from '../domain/catalogue/catalogue.ts';
+import type { SigningKeyring } from '../domain/signing-keys/signing-key-rotation.ts';
+import { nextStateChange, type SigningKey, signingAt, stateOf } from '../domain/signing-keys/signing-keys.ts';
 
 // Keys follow the wall clock and timers do not: so soon is it noticed that the clock was set, or the machine slept.
 const LONGEST_WAIT_MS = 30_000;

@@ -3,11 +3,11 @@
  * its keys, so each change of the signing keys makes a new one (docs/decisions/0002).
  */
 import Provider, { type Configuration, errors, type KoaContextWithOIDC } from 'oidc-provider';
-import { claimsOf } from '../domain/claims.ts';
-import { type ApiLookup, decideGrant, GrantRefusal } from '../domain/grants.ts';
-import { CLOCK_TOLERANCE_SECONDS } from '../domain/revocations.ts';
-import { newTokenId } from '../domain/token-ids.ts';
-import type { Knowledge } from '../domain/token-status.ts';
+import { claimsOf } from '../domain/tokens/claims.ts';
+import { type ApiLookup, decideGrant, GrantRefusal } from '../domain/tokens/grants.ts';
+import { CLOCK_TOLERANCE_SECONDS } from '../domain/tokens/revocations.ts';
+import { newTokenId } from '../domain/tokens/token-ids.ts';
+import type { Knowledge } from '../domain/tokens/token-status.ts';
 import type { Artifacts } from './artifacts.ts';
 import { ASSERTION_ALGORITHMS, CLIENT_AUTH_METHODS, type EngineClients, LONGEST_ASSERTION_SECONDS } from './clients.ts';
 import { jwksFetch } from './jwks-fetch.ts';

@@ -1,5 +1,5 @@
 /** What one request to an OAuth endpoint has found out so far, carried from hook to hook of the engine. */
-import type { Grant } from '../domain/grants.ts';
+import type { Grant } from '../domain/tokens/grants.ts';
 
 export interface RequestState {
   /** The short id of the secret or key with which the client authenticated. */

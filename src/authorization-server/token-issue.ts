@@ -1,10 +1,10 @@
 /** Issues a token for a client without its secret: what an operator asks for on the client's page. */
 import { randomBytes } from 'node:crypto';
-import { claimsOf } from '../domain/claims.ts';
+import type { Standing } from '../domain/catalogue/standing.ts';
 import { DomainError } from '../domain/errors.ts';
-import { type ApiLookup, decideGrant, GrantRefusal, type TokenRequest } from '../domain/grants.ts';
-import type { Standing } from '../domain/standing.ts';
-import { NO_CREDENTIAL, newTokenId } from '../domain/token-ids.ts';
+import { claimsOf } from '../domain/tokens/claims.ts';
+import { type ApiLookup, decideGrant, GrantRefusal, type TokenRequest } from '../domain/tokens/grants.ts';
+import { NO_CREDENTIAL, newTokenId } from '../domain/tokens/token-ids.ts';
 import type { Artifacts } from './artifacts.ts';
 import type { Keys } from './keys.ts';
 

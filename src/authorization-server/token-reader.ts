@@ -2,8 +2,8 @@
 import { createHash } from 'node:crypto';
 import { decodeProtectedHeader, jwtVerify } from 'jose';
 import { LRUCache } from 'lru-cache';
-import type { AccessTokenClaims } from '../domain/claims.ts';
-import { CLOCK_TOLERANCE_SECONDS } from '../domain/revocations.ts';
+import type { AccessTokenClaims } from '../domain/tokens/claims.ts';
+import { CLOCK_TOLERANCE_SECONDS } from '../domain/tokens/revocations.ts';
 import type { Artifacts } from './artifacts.ts';
 import type { Keys } from './keys.ts';
 

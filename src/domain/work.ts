@@ -1,5 +1,5 @@
 /** What a rule works with during one request: where it reads, where its writes go, and who asks. */
-import type { Principal } from './principal.ts';
+import type { Principal } from './access/principal.ts';
 import type { Storage } from './store.ts';
 import type { Unit } from './unit.ts';
 

@@ -1,6 +1,6 @@
 /** Who is asking, and whether his credential reaches that far (RFC 6750). */
 import type { Context } from 'koa';
-import type { Principal } from '../domain/principal.ts';
+import type { Principal } from '../domain/access/principal.ts';
 import { HttpError } from './problem.ts';
 
 /** @returns who the bearer token speaks for, or undefined where it is not good here */

@@ -4,9 +4,9 @@
  */
 import { createCipheriv, createDecipheriv, createHmac, hkdfSync, randomBytes } from 'node:crypto';
 import type { Context } from 'koa';
-import { clientSecrets } from '../domain/client-secrets.ts';
+import { clientSecrets } from '../domain/clients/client-secrets.ts';
 import { DomainError } from '../domain/errors.ts';
-import { IDEMPOTENCY_KEPT_MS, type IdempotencyRecord, idempotencyRecords } from '../domain/idempotency.ts';
+import { IDEMPOTENCY_KEPT_MS, type IdempotencyRecord, idempotencyRecords } from '../domain/installation/idempotency.ts';
 import { DuplicateError, StaleError, type Storage } from '../domain/store.ts';
 import { Unit } from '../domain/unit.ts';
 

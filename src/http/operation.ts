@@ -3,8 +3,8 @@
  * Knows nothing of any noun.
  */
 import type { z } from 'zod';
+import type { Principal } from '../domain/access/principal.ts';
 import type { Mistake } from '../domain/errors.ts';
-import type { Principal } from '../domain/principal.ts';
 import type { Storage, StoredRecord, Table } from '../domain/store.ts';
 import type { Unit } from '../domain/unit.ts';
 import type { Page } from './page.ts';

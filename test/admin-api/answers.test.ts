@@ -5,8 +5,8 @@ import { Validator } from '@seriousme/openapi-schema-validator';
 import { operations } from '../../src/admin-api/operations.ts';
 import { adminApiDocument } from '../../src/admin-api/router.ts';
 import { adminScopes } from '../../src/admin-api/scopes.ts';
-import { clientSecrets } from '../../src/domain/client-secrets.ts';
-import { signingKeys } from '../../src/domain/signing-keys.ts';
+import { clientSecrets } from '../../src/domain/clients/client-secrets.ts';
+import { signingKeys } from '../../src/domain/signing-keys/signing-keys.ts';
 import { stores } from '../support/stores.ts';
 import { admin, furnish, ISSUER } from './admin.ts';
 

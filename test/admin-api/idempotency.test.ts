@@ -1,7 +1,7 @@
 /** `Idempotency-Key`: the same request gets the same answer and is done once. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { idempotencyRecords } from '../../src/domain/idempotency.ts';
+import { idempotencyRecords } from '../../src/domain/installation/idempotency.ts';
 import { Unit } from '../../src/domain/unit.ts';
 import { stores } from '../support/stores.ts';
 import { type Admin, admin, furnish, type Sent } from './admin.ts';

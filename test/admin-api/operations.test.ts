@@ -3,9 +3,9 @@ import assert from 'node:assert/strict';
 import { generateKeyPairSync } from 'node:crypto';
 import { describe, test } from 'node:test';
 import { operations } from '../../src/admin-api/operations.ts';
-import { clientSecrets } from '../../src/domain/client-secrets.ts';
-import { clients } from '../../src/domain/clients.ts';
-import { revocations } from '../../src/domain/revocations.ts';
+import { clientSecrets } from '../../src/domain/clients/client-secrets.ts';
+import { clients } from '../../src/domain/clients/clients.ts';
+import { revocations } from '../../src/domain/tokens/revocations.ts';
 import { stores } from '../support/stores.ts';
 import { type Admin, admin, furnish, ORDERS } from './admin.ts';
 

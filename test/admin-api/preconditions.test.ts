@@ -1,8 +1,8 @@
 /** Versions: nobody overwrites what he has not seen, and nobody is sent what he has. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { applications } from '../../src/domain/applications.ts';
-import { clients } from '../../src/domain/clients.ts';
+import { applications } from '../../src/domain/applications/applications.ts';
+import { clients } from '../../src/domain/clients/clients.ts';
 import { stores } from '../support/stores.ts';
 import { admin, furnish } from './admin.ts';
 

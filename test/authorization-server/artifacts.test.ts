@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { describe, type TestContext, test } from 'node:test';
 import { Artifacts, artifacts, ConsumedError } from '../../src/authorization-server/artifacts.ts';
-import { Sealer } from '../../src/domain/sealing.ts';
+import { Sealer } from '../../src/domain/installation/sealing.ts';
 import { openStorage } from '../../src/storage/open.ts';
 import { type Store, stores } from '../support/stores.ts';
 

@@ -4,10 +4,10 @@ import { randomBytes } from 'node:crypto';
 import { test } from 'node:test';
 import { EngineClients } from '../../src/authorization-server/clients.ts';
 import { jwksFetch } from '../../src/authorization-server/jwks-fetch.ts';
-import { Catalogue } from '../../src/domain/catalogue.ts';
-import { clientSecrets } from '../../src/domain/client-secrets.ts';
-import { LastUsed } from '../../src/domain/last-used.ts';
-import { Secrets } from '../../src/domain/secrets.ts';
+import { Catalogue } from '../../src/domain/catalogue/catalogue.ts';
+import { clientSecrets } from '../../src/domain/clients/client-secrets.ts';
+import { LastUsed } from '../../src/domain/clients/last-used.ts';
+import { Secrets } from '../../src/domain/clients/secrets.ts';
 import { running } from '../support/running.ts';
 import { stores } from '../support/stores.ts';
 

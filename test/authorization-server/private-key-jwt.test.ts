@@ -5,7 +5,7 @@ import { createServer, request } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { describe, type TestContext, test } from 'node:test';
 import { base64url, SignJWT, UnsecuredJWT } from 'jose';
-import { useOnce } from '../../src/domain/replays.ts';
+import { useOnce } from '../../src/domain/tokens/replays.ts';
 import {
   type AssertionFlaws,
   assertion,

@@ -2,8 +2,14 @@
 import assert from 'node:assert/strict';
 import { describe, type TestContext, test } from 'node:test';
 import { createLocalJWKSet, decodeProtectedHeader, type JSONWebKeySet, jwtVerify } from 'jose';
-import { CLOCK_TOLERANCE_SECONDS } from '../../src/domain/revocations.ts';
-import { nextStateChange, removedAt, type SigningKey, signingAt, stateOf } from '../../src/domain/signing-keys.ts';
+import {
+  nextStateChange,
+  removedAt,
+  type SigningKey,
+  signingAt,
+  stateOf,
+} from '../../src/domain/signing-keys/signing-keys.ts';
+import { CLOCK_TOLERANCE_SECONDS } from '../../src/domain/tokens/revocations.ts';
 import { registerApi, registerClient } from '../support/assertions.ts';
 import { type Answer, type Credentials, type Running, running, send } from '../support/running.ts';
 import { stores } from '../support/stores.ts';

@@ -7,11 +7,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { setTimeout as wait } from 'node:timers/promises';
-import type { FirstStart } from '../../src/domain/first-start.ts';
+import type { FirstStart } from '../../src/domain/installation/first-start.ts';
 import { freePort } from '../support/running.ts';
 import type { Store } from '../support/stores.ts';
 
-export const ROOT = new URL('../../', import.meta.url).pathname;
+export const ROOT = new URL('../..', import.meta.url).pathname;
 
 // Far above what anything takes on an idle machine: reached only where something never comes.
 const DEADLINE_MS = 30_000;

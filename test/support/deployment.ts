@@ -10,7 +10,7 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 
-const ROOT = new URL('../../', import.meta.url).pathname;
+const ROOT = new URL('../..', import.meta.url).pathname;
 
 /** docker-compose.yml as it is written. */
 export const COMPOSE = readFileSync(join(ROOT, 'docker-compose.yml'), 'utf8');

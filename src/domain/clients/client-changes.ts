@@ -1,0 +1,202 @@
+/** What may be done with clients. */
+
+import {
+  demandForeign,
+  demandGrants,
+  demandOwnerOver,
+  demandRightsOf,
+  type Grant,
+  grantsOfRoles,
+} from '../access/may-grant.ts';
+import { type NamedPermission, References } from '../apis/references.ts';
+import { isAmong } from '../apis/role-changes.ts';
+import { type Application, applications } from '../applications/applications.ts';
+import type { Mistake } from '../errors.ts';
+import { changesNothing, definedIn } from '../merge.ts';
+import { coverLifetime } from '../signing-keys/signing-keys.ts';
+import type { Storage } from '../store.ts';
+import { Unit } from '../unit.ts';
+import type { Work } from '../work.ts';
+import { authenticationMistakes, changesCredentials, isSecretBased } from './client-authentication.ts';
+import type { ClientChanges, ClientDraft } from './client-drafts.ts';
+import { insertSecret } from './client-secret-changes.ts';
+import { type ClientSecret, clientSecrets } from './client-secrets.ts';
+import { type Client, clients } from './clients.ts';
+import { endedKeys } from './ended-keys.ts';
+import type { MintedSecret } from './secrets.ts';
+
+/** What the rules about clients need to know of the installation. */
+export interface ClientSurroundings {
+  readonly storage: Storage;
+  readonly services: { readonly allowsPlainHttp: boolean };
+}
+
+type Rights = Pick<Client, 'permissions' | 'role_ids' | 'may_introspect_ids' | 'default_api_id'>;
+
+const NEW_CLIENT = { token_endpoint_auth_method: 'client_secret_basic', jwks: null, jwks_uri: null } as const;
+const NO_RIGHTS: Rights = { permissions: [], role_ids: [], may_introspect_ids: [], default_api_id: null };
+
+/**
+ * @param before the client that is changed; undefined for one that is made
+ * @returns what is wrong with these members, beyond what their schemas say
+ */
+export async function clientMistakes(
+  { storage, services }: ClientSurroundings,
+  given: ClientChanges,
+  before?: Client,
+): Promise<Mistake[]> {
+  const references = new References({ storage, unit: new Unit() });
+  await resolve(references, given);
+  const proof = before ?? NEW_CLIENT;
+  return [
+    ...references.mistakes,
+    ...authenticationMistakes({ ...proof, ...definedIn(given) }, services.allowsPlainHttp),
+  ];
+}
+
+/**
+ * Registers a client and, where it proves itself by one, its first secret.
+ * @param minted made for `id` beforehand, since that takes long
+ * @throws DomainError `invalid`, `forbidden`
+ */
+export async function createClient(
+  work: Work & ClientSurroundings,
+  application: Application,
+  draft: ClientDraft,
+  { id, minted }: { id: string; minted: MintedSecret | undefined },
+): Promise<{ client: Client; secret: ClientSecret | undefined }> {
+  const references = new References(work);
+  const { permissions, roles, default_api, may_introspect, ...own } = draft;
+  const named = await resolve(references, { permissions, roles, default_api, may_introspect });
+  references.mistakes.push(...authenticationMistakes(own, work.services.allowsPlainHttp));
+  references.demandAll();
+  const rights = { ...NO_RIGHTS, default_api_id: await firstApiId(references, permissions), ...named };
+  await demandGrants(work, await addedGrants(work, NO_RIGHTS, rights));
+  await cover(work, own.token_lifetime_seconds);
+  work.unit.require(applications, application);
+  const client = work.unit.insert(clients, {
+    id,
+    application_id: application.id,
+    ...own,
+    ...rights,
+    tokens_valid_from: null,
+    ended_keys: [],
+  });
+  return { client, secret: minted && insertSecret(work, client, minted, { label: '', expires_at: null }) };
+}
+
+/** @throws DomainError `invalid`, `forbidden` */
+export async function changeClient(
+  work: Work & ClientSurroundings,
+  before: Client,
+  changes: ClientChanges,
+): Promise<Client> {
+  demandForeign(work.principal, before.id);
+  const references = new References(work);
+  const { permissions, roles, default_api, may_introspect, ...own } = changes;
+  const named = await resolve(references, { permissions, roles, default_api, may_introspect });
+  const patch = { ...definedIn(own), ...named };
+  const after: Client = { ...before, ...patch };
+  references.mistakes.push(...authenticationMistakes(after, work.services.allowsPlainHttp));
+  references.demandAll();
+  if (changesNothing(before, patch)) return before;
+  await demandOwnerOver(work, [before]);
+  await demandGrants(work, await addedGrants(work, before, after));
+  await demandHandOver(work, before, after);
+  await cover(work, own.token_lifetime_seconds);
+  if (isSecretBased(before) && !isSecretBased(after)) await removeSecrets(work, before);
+  return work.unit.replace(clients, before, {
+    ...patch,
+    ended_keys: endedKeys(before, after, work.unit.now),
+    ...(endsTokens(before, after) && { tokens_valid_from: work.unit.at }),
+  });
+}
+
+/** Whether what got the client's tokens so far counts no more, or cannot be told from what counts. */
+function endsTokens(before: Client, after: Client): boolean {
+  const isProvenOtherwise = isSecretBased(before) !== isSecretBased(after) || before.jwks_uri !== after.jwks_uri;
+  return before.enabled !== after.enabled || isProvenOtherwise;
+}
+
+/** Removes a client with its secrets. @throws DomainError `forbidden` */
+export async function removeClient(work: Work, client: Client): Promise<void> {
+  demandForeign(work.principal, client.id);
+  await demandOwnerOver(work, [client]);
+  await removeSecrets(work, client);
+  work.unit.remove(clients, client);
+}
+
+type Named = Pick<ClientChanges, 'permissions' | 'roles' | 'default_api' | 'may_introspect'>;
+
+/** @returns the members that are stored by ids, of those that were named */
+async function resolve(
+  references: References,
+  { permissions, roles, default_api, may_introspect }: Named,
+): Promise<Partial<Rights>> {
+  return definedIn({
+    permissions: permissions && (await references.permissions(permissions, '/permissions')),
+    role_ids: roles && (await references.roles(roles, '/roles')),
+    default_api_id: default_api && (await resolveDefaultApi(references, default_api)),
+    ...(default_api === null && { default_api_id: null }),
+    may_introspect_ids:
+      may_introspect === true ? true : may_introspect && (await references.apis(may_introspect, '/may_introspect')),
+  });
+}
+
+async function resolveDefaultApi(references: References, identifier: string): Promise<string | null> {
+  const api = await references.api(identifier, '/default_api');
+  // A token for the admin API is only for who names it.
+  if (api?.built_in) references.mistakes.push({ pointer: '/default_api', detail: 'must not be the admin API' });
+  return api?.id ?? null;
+}
+
+async function firstApiId(references: References, permissions: readonly NamedPermission[]): Promise<string | null> {
+  for (const { api: identifier } of permissions) {
+    const api = await references.api(identifier, '/permissions');
+    if (api && !api.built_in) return api.id;
+  }
+  return null;
+}
+
+async function addedGrants({ storage }: Work, before: Rights, after: Rights): Promise<Grant[]> {
+  const permissions = after.permissions.flatMap((permission, index) =>
+    isAmong(before.permissions, permission) ? [] : [{ permission, at: `/permissions/${index}` }],
+  );
+  const added = after.role_ids.filter((id) => !before.role_ids.includes(id));
+  const grantsByRoles = await grantsOfRoles(storage, added, (index) => {
+    return `/roles/${after.role_ids.indexOf(added[index] ?? '')}`;
+  });
+  const { default_api_id } = after;
+  const isNewDefault = default_api_id !== null && default_api_id !== before.default_api_id;
+  return [
+    ...permissions,
+    ...grantsByRoles,
+    ...addedIntrospection(before.may_introspect_ids, after.may_introspect_ids),
+    ...(isNewDefault ? [{ default_api: default_api_id, at: '/default_api' }] : []),
+  ];
+}
+
+function addedIntrospection(before: Rights['may_introspect_ids'], after: Rights['may_introspect_ids']): Grant[] {
+  if (before === true) return [];
+  if (after === true) return [{ may_introspect: true, at: '/may_introspect' }];
+  return after.flatMap((api, index) =>
+    before.includes(api) ? [] : [{ may_introspect: api, at: `/may_introspect/${index}` }],
+  );
+}
+
+/** Whoever sets a client's keys, or brings it back to life, could use all that it may. */
+async function demandHandOver(work: Work, before: Client, after: Client): Promise<void> {
+  if (changesCredentials(before, after)) {
+    const member = before.jwks === after.jwks ? 'token_endpoint_auth_method' : 'jwks';
+    await demandRightsOf(work, [after], `/${before.jwks_uri === after.jwks_uri ? member : 'jwks_uri'}`);
+  }
+  if (after.enabled && !before.enabled) await demandRightsOf(work, [after], '/enabled');
+}
+
+async function cover({ storage, unit }: Work, lifetimeSeconds: number | null | undefined): Promise<void> {
+  if (lifetimeSeconds !== null && lifetimeSeconds !== undefined) await coverLifetime(storage, unit, lifetimeSeconds);
+}
+
+async function removeSecrets({ storage, unit }: Work, client: Client): Promise<void> {
+  for (const secret of await storage.all(clientSecrets, { client_id: client.id })) unit.remove(clientSecrets, secret);
+}

@@ -1,0 +1,173 @@
+/** What may be done with clients' secrets. */
+import { z } from 'zod';
+import { demandForeign, demandOwnerOver, demandRightsOf } from '../access/may-grant.ts';
+import { DomainError, invalid } from '../errors.ts';
+import { newId } from '../ids.ts';
+import { changesNothing, definedIn } from '../merge.ts';
+import { LONGEST_LIFETIME_SECONDS, Timestamp } from '../record.ts';
+import type { Work } from '../work.ts';
+import { isSecretBased } from './client-authentication.ts';
+import { type ClientSecret, clientSecrets, SecretLabel } from './client-secrets.ts';
+import { type Client, clients } from './clients.ts';
+import type { MintedSecret } from './secrets.ts';
+
+/** How many unexpired secrets a client may have. */
+export const SECRETS_MAX = 20;
+
+const OVERLAP_SECONDS_MAX = 30 * 24 * 3600;
+
+/** Makes secrets; it takes tens of milliseconds. */
+export interface SecretMint {
+  mint(clientId: string): Promise<MintedSecret>;
+}
+
+const expires_at = Timestamp.nullable().meta({ description: 'From then on it gets no tokens; null for never.' });
+
+/** What a secret is made from. */
+export const SecretDraft = z
+  .strictObject({ label: SecretLabel.default(''), expires_at: expires_at.default(null) })
+  .meta({ id: 'SecretDraft', example: { label: 'billing, second half of 2027' } });
+export type SecretDraft = z.output<typeof SecretDraft>;
+
+/** How secrets are replaced. */
+export const SecretRotation = z
+  .strictObject({
+    overlap_seconds: z
+      .int()
+      .min(0)
+      .max(OVERLAP_SECONDS_MAX)
+      .default(0)
+      .meta({ description: 'How long the old ones go on getting tokens.' }),
+    label: SecretLabel.default(''),
+  })
+  .meta({ id: 'SecretRotation', example: { overlap_seconds: 86_400 } });
+export type SecretRotation = z.output<typeof SecretRotation>;
+
+/** What of a secret may be changed. */
+export const SecretChanges = z
+  .strictObject({ label: SecretLabel, expires_at, enabled: z.boolean() })
+  .partial()
+  .meta({ id: 'SecretChanges', example: { enabled: false } });
+export type SecretChanges = z.output<typeof SecretChanges>;
+
+/** @throws DomainError `invalid`, `forbidden`, `conflict` where it has too many or proves itself otherwise */
+export async function createSecret(
+  work: Work,
+  client: Client,
+  draft: SecretDraft,
+  minted: MintedSecret,
+): Promise<ClientSecret> {
+  await demandNewSecret(work, client);
+  const kept = await sweptSecrets(work, client);
+  demandRoom(kept.filter((secret) => endOf(secret) > work.unit.now));
+  const end = draft.expires_at === null ? null : ahead(work, draft.expires_at);
+  return insertSecret(work, client, minted, { label: draft.label, expires_at: end });
+}
+
+/**
+ * Makes a new secret and lets old ones end when the overlap does.
+ * @param only the one that is replaced; all where left out
+ * @throws DomainError `forbidden`, `conflict`
+ */
+export async function rotateSecret(
+  work: Work,
+  client: Client,
+  { overlap_seconds, label }: SecretRotation,
+  minted: MintedSecret,
+  only?: ClientSecret,
+): Promise<ClientSecret> {
+  await demandNewSecret(work, client);
+  const end = work.unit.now + overlap_seconds * 1000;
+  const kept = (await sweptSecrets(work, client)).map((secret) => {
+    const isReplaced = (only === undefined || only.id === secret.id) && endOf(secret) > end;
+    if (!isReplaced) return secret;
+    return work.unit.replace(clientSecrets, secret, { expires_at: new Date(end).toISOString() });
+  });
+  demandRoom(kept.filter((secret) => endOf(secret) > work.unit.now));
+  return insertSecret(work, client, minted, { label, expires_at: null });
+}
+
+/** @throws DomainError `invalid`, `forbidden` */
+export async function changeSecret(
+  work: Work,
+  client: Client,
+  before: ClientSecret,
+  changes: SecretChanges,
+): Promise<ClientSecret> {
+  demandForeign(work.principal, client.id);
+  const patch = definedIn({ ...changes, expires_at: newEnd(work, before, changes.expires_at) });
+  if (changesNothing(before, patch)) return before;
+  await demandOwnerOver(work, [client]);
+  const after = { ...before, ...patch };
+  const isEnabled = after.enabled && !before.enabled;
+  if (isEnabled) await demandRightsOf(work, [client], '/enabled');
+  if (endOf(after) > endOf(before)) await demandRightsOf(work, [client], '/expires_at');
+  if (after.enabled === before.enabled) return work.unit.replace(clientSecrets, before, patch);
+  return work.unit.replace(clientSecrets, before, { ...patch, tokens_valid_from: work.unit.at });
+}
+
+/** @throws DomainError `forbidden` */
+export async function removeSecret(work: Work, client: Client, secret: ClientSecret): Promise<void> {
+  demandForeign(work.principal, client.id);
+  await demandOwnerOver(work, [client]);
+  work.unit.remove(clientSecrets, secret);
+}
+
+/** Adds a secret that was made before. Its rules are its caller's. */
+export function insertSecret(
+  { unit }: Work,
+  client: Client,
+  { hint, hash, fingerprint }: MintedSecret,
+  { label, expires_at }: SecretDraft,
+): ClientSecret {
+  return unit.insert(clientSecrets, {
+    id: newId('sec'),
+    client_id: client.id,
+    label,
+    hint,
+    hash,
+    fingerprint,
+    expires_at,
+    last_used_at: null,
+    enabled: true,
+    tokens_valid_from: null,
+  });
+}
+
+async function demandNewSecret(work: Work, client: Client): Promise<void> {
+  if (!isSecretBased(client)) {
+    throw new DomainError('conflict', 'This client signs its assertions (private_key_jwt): it has no secrets.');
+  }
+  await demandRightsOf(work, [client], '');
+  work.unit.require(clients, client);
+}
+
+/** Removes secrets whose last token has long ended. @returns the others */
+async function sweptSecrets({ storage, unit }: Work, client: Client): Promise<ClientSecret[]> {
+  const secrets = await storage.all(clientSecrets, { client_id: client.id });
+  return secrets.filter((secret) => {
+    const isOver = endOf(secret) + LONGEST_LIFETIME_SECONDS * 1000 < unit.now;
+    if (isOver) unit.remove(clientSecrets, secret);
+    return !isOver;
+  });
+}
+
+function demandRoom(unexpired: readonly ClientSecret[]): void {
+  if (unexpired.length < SECRETS_MAX) return;
+  throw new DomainError('conflict', `It has ${SECRETS_MAX} unexpired secrets already: delete or expire one first.`);
+}
+
+/** @returns the end as it is stored; one that is repeated may lie in the past @throws DomainError `invalid` */
+function newEnd(work: Work, before: ClientSecret, sent: string | null | undefined): string | null | undefined {
+  if (sent === null || sent === undefined) return sent;
+  return Date.parse(sent) === endOf(before) ? before.expires_at : ahead(work, sent);
+}
+
+function ahead({ unit }: Work, time: string): string {
+  if (Date.parse(time) <= unit.now) throw invalid([{ pointer: '/expires_at', detail: 'must lie ahead' }]);
+  return new Date(time).toISOString();
+}
+
+function endOf({ expires_at: end }: Pick<ClientSecret, 'expires_at'>): number {
+  return end === null ? Number.POSITIVE_INFINITY : Date.parse(end);
+}

@@ -1,0 +1,69 @@
+/** Revoking: one token, or all that a client has got so far. */
+import { z } from 'zod';
+import { demandOwnerOver } from '../access/may-grant.ts';
+import { clients } from '../clients/clients.ts';
+import { invalid } from '../errors.ts';
+import type { Work } from '../work.ts';
+import { revocations, revokeToken } from './revocations.ts';
+
+/** @returns what a token of ours says, or undefined for garbage, foreign and ended ones */
+export type ReadToken = (token: string) => Promise<{ jti: string; exp: number; client_id: string } | undefined>;
+
+const TOKEN_MAX = 32_768;
+const REASON = 'exactly one of token, jti and client_id is required';
+
+/** What is revoked. */
+export const RevocationDraft = z
+  .strictObject({
+    token: z.string().min(1).max(TOKEN_MAX).optional(),
+    jti: z
+      .string()
+      .regex(/^[\x21-\x7e]{1,255}$/, 'must be 1 to 255 visible ASCII characters')
+      .optional(),
+    client_id: z.string().min(1).max(300).optional().meta({ description: 'Revokes all its tokens so far.' }),
+  })
+  .refine((draft) => Object.values(draft).filter((value) => value !== undefined).length === 1, REASON)
+  .meta({ id: 'RevocationDraft', example: { client_id: 'cli_5vq3m8t1c7w2zk9x4n6bd0fh' } });
+export type RevocationDraft = z.output<typeof RevocationDraft>;
+
+/** What was revoked, and until when that is remembered. */
+export interface Revoked {
+  /** The `jti`, or the client's id. */
+  readonly id: string;
+  readonly created_at: string;
+  readonly updated_at: string;
+  readonly jti: string | null;
+  readonly client_id: string | null;
+  readonly revoked_at: string;
+  /** null for a client: a time before which its tokens are dead stays. */
+  readonly remembered_until: string | null;
+}
+
+/** Revokes; what is revoked already stays so. @throws DomainError `invalid` for what is not known here */
+export async function revoke(work: Work, draft: RevocationDraft, readToken: ReadToken): Promise<Revoked> {
+  if (draft.client_id !== undefined) return await revokeAll(work, draft.client_id);
+  if (draft.jti !== undefined) return await revokeOne(work, draft.jti);
+  const token = await readToken(draft.token ?? '');
+  if (token === undefined) {
+    throw invalid([{ pointer: '/token', detail: 'is no token of this server, or has ended' }]);
+  }
+  return await revokeOne(work, token.jti, token.exp);
+}
+
+async function revokeOne({ storage, unit }: Work, jti: string, exp?: number): Promise<Revoked> {
+  const revoked = (await storage.get(revocations, jti)) ?? revokeToken(unit, jti, exp);
+  return { ...revokedAt(jti, revoked.created_at), jti, client_id: null, remembered_until: revoked.expires_at };
+}
+
+async function revokeAll(work: Work, clientId: string): Promise<Revoked> {
+  const { storage, unit } = work;
+  const client = await storage.get(clients, clientId);
+  if (client === undefined) throw invalid([{ pointer: '/client_id', detail: 'names no client' }]);
+  await demandOwnerOver(work, [client]);
+  unit.replace(clients, client, { tokens_valid_from: unit.at });
+  return { ...revokedAt(client.id, unit.at), jti: null, client_id: client.id, remembered_until: null };
+}
+
+function revokedAt(id: string, at: string) {
+  return { id, created_at: at, updated_at: at, revoked_at: at };
+}
