@@ -16,7 +16,6 @@ import type { Config } from './config.ts';
 import { type Redeemed, type SignIn, signInPage } from './console/sign-in.ts';
 import { adminResource, updateAdminApi } from './domain/apis/admin-api-record.ts';
 import { Catalogue } from './domain/catalogue/catalogue.ts';
-import { isEnabled } from './domain/catalogue/standing.ts';
 import { LastUsed } from './domain/clients/last-used.ts';
 import { Secrets } from './domain/clients/secrets.ts';
 import { DomainError } from './domain/errors.ts';
@@ -200,7 +199,7 @@ async function issueTokenFor(
 ) {
   const standing = await catalogue.standing(clientId);
   if (standing === undefined) throw new DomainError('not_found', 'There is no such client.');
-  if (!isEnabled(standing)) throw new DomainError('conflict', 'The client or its application is disabled.');
+  if (!standing.enabled) throw new DomainError('conflict', 'The client or its application is disabled.');
   return await issueToken(parts, standing, request);
 }
 

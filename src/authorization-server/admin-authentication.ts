@@ -1,6 +1,6 @@
 /** Who holds a token for the admin API. */
 import type { Principal } from '../domain/access/principal.ts';
-import { permissionsOf } from '../domain/catalogue/standing.ts';
+import { permissionsOf } from '../domain/catalogue/holding.ts';
 import { type Knowledge, statusOf } from '../domain/tokens/token-status.ts';
 import type { TokenReader } from './token-reader.ts';
 
@@ -27,6 +27,7 @@ export function adminAuthentication(
       client_id: read.claims.client_id,
       scopes: new Set(read.claims.scp.filter((scope) => rights.has(scope))),
       holds: permissionsOf(status.standing),
+      role_ids: status.standing.client.role_ids,
     };
   };
 }

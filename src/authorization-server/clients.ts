@@ -3,7 +3,6 @@ import { createHash, randomBytes } from 'node:crypto';
 import { compactVerify, importJWK, type JWK } from 'jose';
 import { type Adapter, type AdapterPayload, errors } from 'oidc-provider';
 import type { Catalogue } from '../domain/catalogue/catalogue.ts';
-import { isEnabled } from '../domain/catalogue/standing.ts';
 import { shortKeyId } from '../domain/clients/client-keys.ts';
 import type { PublicJwks } from '../domain/clients/clients.ts';
 import type { LastUsed } from '../domain/clients/last-used.ts';
@@ -89,7 +88,7 @@ export class EngineClients {
   async #project(id: string): Promise<AdapterPayload | undefined> {
     const standing = await this.#catalogue.standing(id);
     // What is disabled looks like what does not exist, to the byte.
-    if (standing === undefined || !isEnabled(standing)) return undefined;
+    if (standing === undefined || !standing.enabled) return undefined;
     const { client } = standing;
     const method = client.token_endpoint_auth_method;
     return {

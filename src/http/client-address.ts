@@ -4,7 +4,7 @@
  * whatever the client wished to write.
  */
 import type { IncomingMessage } from 'node:http';
-import ipaddr from 'ipaddr.js';
+import { normalAddress } from '../domain/access/addresses.ts';
 
 /**
  * @param request of which the socket and `X-Forwarded-For` are read
@@ -20,15 +20,4 @@ export function clientAddress(
   const forwarded = trustedProxies > 0 && header !== undefined ? String(header).split(',') : [];
   const hops = [...forwarded, request.socket.remoteAddress ?? ''];
   return normalAddress(hops[Math.max(0, hops.length - 1 - trustedProxies)] ?? '');
-}
-
-/** @returns the one normal spelling of an address, which may have come with a port, brackets or a zone; else undefined. */
-export function normalAddress(text: string): string | undefined {
-  const trimmed = text.trim();
-  const bare =
-    /^\[([^\]]*)\](?::\d+)?$/.exec(trimmed)?.[1] ?? /^(\d+\.\d+\.\d+\.\d+):\d+$/.exec(trimmed)?.[1] ?? trimmed;
-  const address = bare.split('%')[0] ?? '';
-  // ipaddr.js alone would also read 127.1, 0x7f000001 and octal.
-  if (!ipaddr.IPv6.isValid(address) && !ipaddr.IPv4.isValidFourPartDecimal(address)) return undefined;
-  return ipaddr.process(address).toString();
 }

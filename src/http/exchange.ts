@@ -1,5 +1,6 @@
 /** One request to an operation, step by step: every operation goes through the same ones in the same order. */
 import type { Context } from 'koa';
+import { principalName } from '../domain/access/principal.ts';
 import { DomainError, invalid, type Mistake, notFound } from '../domain/errors.ts';
 import type { Storage } from '../domain/store.ts';
 import type { ChangeObserver, Unit } from '../domain/unit.ts';
@@ -151,9 +152,14 @@ class Exchange<Services> {
 
   async #claim(key: string, body: unknown): Promise<{ claim: Claim } | { replay: Outcome }> {
     const { storage, idempotencyKey } = this.#surface;
-    const { kind, client_id } = this.#inquiry.principal;
     const { method, path } = this.#ctx;
-    return await claim(storage, idempotencyKey, { key, principal: `${kind}:${client_id}`, method, path, body });
+    return await claim(storage, idempotencyKey, {
+      key,
+      principal: principalName(this.#inquiry.principal),
+      method,
+      path,
+      body,
+    });
   }
 
   async #change(sent: Sent, first: unknown, firstBody: unknown, claimed: Claim | undefined): Promise<void> {
@@ -180,7 +186,7 @@ class Exchange<Services> {
   #run(unit: Unit, { found, body, prepared, query, upload }: Attempt) {
     const { storage, cursorKey } = this.#surface;
     const { params, principal } = this.#inquiry;
-    const boundTo = [this.#operation.operation_id, JSON.stringify(params), principal.kind];
+    const boundTo = [this.#operation.operation_id, JSON.stringify(params), principalName(principal)];
     return this.#operation.run({
       ...this.#inquiry,
       unit,

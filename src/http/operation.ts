@@ -5,9 +5,15 @@
 import type { z } from 'zod';
 import type { Principal } from '../domain/access/principal.ts';
 import type { Mistake } from '../domain/errors.ts';
-import type { Storage, StoredRecord, Table } from '../domain/store.ts';
+import type { Storage, StoredRecord, Table, Where } from '../domain/store.ts';
 import type { Unit } from '../domain/unit.ts';
 import type { Page } from './page.ts';
+
+/**
+ * How far an operation reaches among members: `developer` for all of them, each on what he owns; `platform_owner` for
+ * those, also by their personal keys; `in_person` for platform owners who are signed in.
+ */
+export type Reach = 'developer' | 'platform_owner' | 'in_person';
 
 export type Method = 'get' | 'post' | 'put' | 'patch' | 'delete';
 
@@ -42,10 +48,7 @@ export interface Call<Services, Path extends string, Found, Query, Body, Prepare
   /** The file that was sent; only where the operation declares one. */
   readonly upload: Bytes;
   /** Reads the page of a list that the query asks for. */
-  page<R extends StoredRecord>(
-    table: Table<R>,
-    where?: Readonly<Record<string, string | boolean | null>>,
-  ): Promise<Page<R>>;
+  page<R extends StoredRecord>(table: Table<R>, where?: Where): Promise<Page<R>>;
   /** Holds `If-Match` against the version of what has no id of its own. */
   demandMatch(version: number | undefined): void;
 }
@@ -79,6 +82,8 @@ export interface Declaration<
   readonly tag: string;
   /** `<segment>:read` or `:write`, the segment being the last collection in the path. */
   readonly scope: string;
+  /** Which members may do it, beside machines whose token has the scope; developers where left out. */
+  readonly reach?: Reach;
   readonly query?: Query;
   readonly body?: Body;
   /** The body is one of these files instead of JSON. */

@@ -2,7 +2,7 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import { z } from 'zod';
 import { DomainError } from '../domain/errors.ts';
-import type { Storage, StoredRecord, Table } from '../domain/store.ts';
+import type { Storage, StoredRecord, Table, Where } from '../domain/store.ts';
 
 const LIMIT_MAX = 200;
 const LIMIT_DEFAULT = 50;
@@ -63,7 +63,7 @@ export interface PageRequest {
 export async function readPage<R extends StoredRecord>(
   { storage, query, cursorKey, boundTo }: PageRequest,
   table: Table<R>,
-  where: Readonly<Record<string, string | boolean | null>> = {},
+  where: Where = {},
 ): Promise<Page<R>> {
   const limit = query.limit ?? LIMIT_DEFAULT;
   const search = query.search || undefined;

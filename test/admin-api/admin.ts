@@ -9,6 +9,7 @@ import { adminApi } from '../../src/admin-api/router.ts';
 import { adminScopes } from '../../src/admin-api/scopes.ts';
 import type { Permission, Principal } from '../../src/domain/access/principal.ts';
 import { createAdminApi } from '../../src/domain/apis/admin-api-record.ts';
+import { clients } from '../../src/domain/clients/clients.ts';
 import { Secrets } from '../../src/domain/clients/secrets.ts';
 import { Sealer } from '../../src/domain/installation/sealing.ts';
 import { SigningKeyring } from '../../src/domain/signing-keys/signing-key-rotation.ts';
@@ -68,7 +69,7 @@ export async function admin(t: Pick<TestContext, 'after'>, store: Store): Promis
   await setUp.commit(storage, async () => {});
 
   const principals = new Map<string, Principal>();
-  const owner = { kind: 'machine', client_id: 'cli_owner', scopes: ALL_SCOPES, holds: [] } as const;
+  const owner = { kind: 'machine', client_id: 'cli_owner', scopes: ALL_SCOPES, holds: [], role_ids: [] } as const;
   principals.set(OWNER, owner);
   const errors: unknown[] = [];
   const refusals: string[] = [];
@@ -78,7 +79,12 @@ export async function admin(t: Pick<TestContext, 'after'>, store: Store): Promis
     adminApi({
       storage,
       observer: async () => {},
-      authenticate: async (bearer) => principals.get(bearer),
+      authenticate: async (bearer) => {
+        const principal = principals.get(bearer);
+        if (principal?.kind !== 'machine') return principal;
+        const client = await storage.get(clients, principal.client_id);
+        return { ...principal, role_ids: client?.role_ids ?? [] };
+      },
       allowsPlainHttp: true,
       issuer: ISSUER,
       keyring,
@@ -117,7 +123,7 @@ export async function admin(t: Pick<TestContext, 'after'>, store: Store): Promis
     },
     machine(scopes, holds = [], clientId = `cli_${randomUUID()}`) {
       const bearer = randomUUID();
-      principals.set(bearer, { kind: 'machine', client_id: clientId, scopes: new Set(scopes), holds });
+      principals.set(bearer, { kind: 'machine', client_id: clientId, scopes: new Set(scopes), holds, role_ids: [] });
       return bearer;
     },
     set(bearer, principal) {

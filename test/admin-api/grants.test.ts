@@ -206,7 +206,7 @@ for (const store of stores()) {
 }
 
 test('only the scope of ownership makes a platform owner', () => {
-  const principal = { kind: 'machine', client_id: 'c', holds: [] } as const;
+  const principal = { kind: 'machine', client_id: 'c', holds: [], role_ids: [] } as const;
   assert.ok(!isPlatformOwner({ ...principal, scopes: new Set(WRITES) }));
   assert.ok(isPlatformOwner({ ...principal, scopes: new Set(['ownership:write']) }));
 });

@@ -81,7 +81,13 @@ for (const store of stores()) {
       const a = await admin(t, store);
       const bearer = a.machine(['applications:write'], [], 'cli_same');
       await a.must(201, 'POST', '/applications', { name: 'A' }, keyed('k', { bearer }));
-      a.set(bearer, { kind: 'machine', client_id: 'cli_same', scopes: new Set(['applications:read']), holds: [] });
+      a.set(bearer, {
+        kind: 'machine',
+        client_id: 'cli_same',
+        scopes: new Set(['applications:read']),
+        holds: [],
+        role_ids: [],
+      });
       assert.equal((await a.call('POST', '/applications', { name: 'A' }, keyed('k', { bearer }))).status, 403);
       a.set(bearer, undefined);
       assert.equal((await a.call('POST', '/applications', { name: 'A' }, keyed('k', { bearer }))).status, 401);

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { clientAddress, normalAddress } from '../../src/http/client-address.ts';
+import { normalAddress } from '../../src/domain/access/addresses.ts';
+import { clientAddress } from '../../src/http/client-address.ts';
 
 function from(socket: string, forwarded: string | undefined, trustedProxies: number) {
   const headers = forwarded === undefined ? {} : { 'x-forwarded-for': forwarded };

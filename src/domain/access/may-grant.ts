@@ -26,14 +26,12 @@ export type Grant = { readonly at: string } & (
 export interface GrantKnowledge {
   /** The ids of the APIs that administer Latchkey itself. */
   readonly builtInApis: ReadonlySet<string>;
-  /** The roles of the principal's own record. */
-  readonly ownRoles: ReadonlySet<string>;
 }
 
 /** @returns whether the principal may hand this out */
-export function mayGrant(principal: Principal, grant: Grant, { builtInApis, ownRoles }: GrantKnowledge): boolean {
+export function mayGrant(principal: Principal, grant: Grant, { builtInApis }: GrantKnowledge): boolean {
   if (isPlatformOwner(principal)) return true;
-  if ('role_id' in grant) return ownRoles.has(grant.role_id);
+  if ('role_id' in grant) return principal.role_ids.includes(grant.role_id);
   if ('default_api' in grant) return principal.holds.some(({ api_id }) => api_id === grant.default_api);
   if (!('permission' in grant)) return false;
   const { api_id, scope } = grant.permission;
@@ -44,7 +42,7 @@ export function mayGrant(principal: Principal, grant: Grant, { builtInApis, ownR
 /** @throws DomainError `forbidden`, pointing at each place that asks for more than the principal may grant */
 export async function demandGrants({ storage, principal }: Work, grants: readonly Grant[]): Promise<void> {
   if (grants.length === 0 || isPlatformOwner(principal)) return;
-  const knowledge = await grantKnowledge(storage, principal, grants);
+  const knowledge = await grantKnowledge(storage, grants);
   const refused = grants.filter((grant) => !mayGrant(principal, grant, knowledge));
   if (refused.length === 0) return;
   const places = [...new Set(refused.map(({ at }) => at))];
@@ -103,22 +101,12 @@ export async function demandOwnerOver(
 
 /** @throws DomainError `forbidden` where a client would change its own record */
 export function demandForeign(principal: Principal, clientId: string): void {
-  if (principal.client_id !== clientId) return;
+  if (principal.kind !== 'machine' || principal.client_id !== clientId) return;
   throw new DomainError('forbidden', 'A client does not change its own record: let another do it.');
 }
 
-async function grantKnowledge(
-  storage: Storage,
-  principal: Principal,
-  grants: readonly Grant[],
-): Promise<GrantKnowledge> {
+async function grantKnowledge(storage: Storage, grants: readonly Grant[]): Promise<GrantKnowledge> {
   const apiIds = grants.flatMap((grant) => ('permission' in grant ? [grant.permission.api_id] : []));
-  const [named, own] = await Promise.all([
-    storage.getMany(apis, [...new Set(apiIds)]),
-    storage.get(clients, principal.client_id),
-  ]);
-  return {
-    builtInApis: new Set(named.filter(({ built_in }) => built_in).map(({ id }) => id)),
-    ownRoles: new Set(own?.role_ids),
-  };
+  const named = await storage.getMany(apis, [...new Set(apiIds)]);
+  return { builtInApis: new Set(named.filter(({ built_in }) => built_in).map(({ id }) => id)) };
 }

@@ -97,7 +97,7 @@ export async function removeApplication(work: Work, application: Application): P
 
 /** @throws DomainError `forbidden` where a client would change the application that it belongs to */
 export async function demandForeignApplication({ storage, principal }: Work, application: Application): Promise<void> {
-  const own = await storage.get(clients, principal.client_id);
+  const own = principal.kind === 'machine' ? await storage.get(clients, principal.client_id) : undefined;
   if (own?.application_id === application.id) demandForeign(principal, own.id);
 }
 

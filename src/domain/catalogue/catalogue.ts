@@ -1,20 +1,27 @@
 /**
- * What this node knows: APIs, roles, signing keys and revocations whole, clients as they are asked for. Kept true
+ * What this node knows: APIs, roles, collections, policies, signing keys and revocations whole, clients and API keys as
+ * they are asked for. Kept true
  * by the change feed, so that issuing and verifying read no database. Where the feed is lost, the catalogue says how
  * long what it knows may still be used.
  */
+import { apiKeys } from '../api-keys/api-keys.ts';
 import { type Api, apis } from '../apis/apis.ts';
+import { type Collection, collections } from '../apis/collections.ts';
 import { type Role, roles } from '../apis/roles.ts';
+import { accessProfiles } from '../applications/access-profiles.ts';
 import { applications } from '../applications/applications.ts';
 import { clientSecrets } from '../clients/client-secrets.ts';
 import { clients } from '../clients/clients.ts';
 import { DomainError } from '../errors.ts';
+import { type Policy, policies } from '../limits/policies.ts';
+import { members } from '../members/members.ts';
 import { type SigningKey, signingKeys } from '../signing-keys/signing-keys.ts';
-import type { Change, Storage } from '../store.ts';
+import type { Change, Storage, StoredRecord, Table } from '../store.ts';
 import { revocations } from '../tokens/revocations.ts';
 import { Revoked } from '../tokens/revoked.ts';
-import { KnownStandings } from './known-standings.ts';
+import { type KeyStanding, readKeyStanding } from './key-standing.ts';
 import { ReadingLane, type Unread } from './reading-lane.ts';
+import { Remembered } from './remembered.ts';
 import { readStanding, type Standing } from './standing.ts';
 
 // The feed is heard at least once a second; within this it counts as unbroken, a busy process's pauses included.
@@ -38,10 +45,13 @@ export class Catalogue {
   readonly #settings: CatalogueSettings;
   readonly #monotonic: () => number;
   readonly #listeners = new Set<(event: CatalogueEvent) => void>();
-  readonly #standings: KnownStandings;
+  readonly #standings: Remembered<Standing>;
+  readonly #keyStandings: Remembered<KeyStanding>;
   #apis = new Map<string, Api>();
   #apisByIdentifier = new Map<string, Api>();
   #roles = new Map<string, Role>();
+  #collections = new Map<string, Collection>();
+  #policies = new Map<string, Policy>();
   #signingKeys: readonly SigningKey[] = [];
   #heardAt: number;
   readonly #lane: ReadingLane;
@@ -59,7 +69,8 @@ export class Catalogue {
       heardAt: () => this.#heardAt,
       onError: settings.onError,
     });
-    this.#standings = new KnownStandings((id) => readStanding(storage, (roleId) => this.#roles.get(roleId), id));
+    this.#standings = new Remembered((id) => readStanding(storage, this, id));
+    this.#keyStandings = new Remembered((id) => readKeyStanding(storage, this, id));
   }
 
   /** Follows the feed, then reads everything: a catalogue that is open is whole. */
@@ -96,6 +107,14 @@ export class Catalogue {
     return this.#roles.get(id);
   }
 
+  collection(id: string): Collection | undefined {
+    return this.#collections.get(id);
+  }
+
+  policy(id: string): Policy | undefined {
+    return this.#policies.get(id);
+  }
+
   signingKeys(): readonly SigningKey[] {
     return this.#signingKeys;
   }
@@ -103,6 +122,11 @@ export class Catalogue {
   /** @returns the client's standing, from memory where it was asked for before @throws DomainError `unavailable` */
   standing(clientId: string): Promise<Standing | undefined> {
     return this.#standings.of(clientId);
+  }
+
+  /** @returns the API key's standing, likewise @throws DomainError `unavailable` */
+  keyStanding(keyId: string): Promise<KeyStanding | undefined> {
+    return this.#keyStandings.of(keyId);
   }
 
   /** Calls `listener` after each change of a small table. */
@@ -118,10 +142,8 @@ export class Catalogue {
     const tables: string[] = [];
     const revokedIds: string[] = [];
     for (const change of changes) {
-      if (change.table === clients.name) this.#standings.forget(change.id);
-      else if (change.table === clientSecrets.name && change.parent) this.#standings.forget(change.parent);
-      else if (change.table === applications.name) this.#standings.forgetApplication(change.id);
-      else if (change.table === revocations.name) {
+      if (this.#forgetFor(change)) continue;
+      if (change.table === revocations.name) {
         this.revoked.add(change.id);
         revokedIds.push(change.id);
       } else tables.push(change.table);
@@ -159,6 +181,39 @@ export class Catalogue {
     return (this.#monotonic() - this.#knownUntil()) / 1000;
   }
 
+  /** Forgets what a change makes untrue. @returns whether that was all there is to do */
+  #forgetFor({ table, id, parent }: Change): boolean {
+    switch (table) {
+      case clients.name:
+        this.#standings.forget(id);
+        return true;
+      case clientSecrets.name:
+        if (parent !== null) this.#standings.forget(parent);
+        return true;
+      case apiKeys.name:
+        this.#keyStandings.forget(id);
+        return true;
+      case applications.name:
+        this.#standings.forgetWhere(({ application }) => application.id === id);
+        this.#keyStandings.forgetWhere(({ application }) => application?.id === id);
+        return true;
+      case accessProfiles.name:
+        this.#standings.forgetWhere(({ profile }) => profile?.record.id === id);
+        this.#keyStandings.forgetWhere(({ profile }) => profile?.record.id === id);
+        return true;
+      case members.name:
+        this.#keyStandings.forgetWhere(({ member }) => member?.id === id);
+        return true;
+      default:
+        return false;
+    }
+  }
+
+  #forgetStandings(): void {
+    this.#standings.forgetAll();
+    this.#keyStandings.forgetAll();
+  }
+
   #heard(): void {
     this.#heardAt = this.#monotonic();
   }
@@ -171,7 +226,7 @@ export class Catalogue {
   /** The feed has a gap: nobody knows what has changed. */
   #missed(): void {
     // At once, and again once the roles have been read: by then some have been read anew, with the old roles.
-    this.#standings.forgetAll();
+    this.#forgetStandings();
     this.#lane.toRead().isEverything = true;
   }
 
@@ -181,9 +236,14 @@ export class Catalogue {
     this.revoked.learn(
       isAll ? await this.#storage.all(revocations) : await this.#storage.getMany(revocations, what.revokedIds),
     );
-    if (isAll || what.tables.has(apis.name)) await this.#readApis();
-    if (isAll || what.tables.has(signingKeys.name)) await this.#readSigningKeys();
-    if (isAll || what.tables.has(roles.name)) await this.#readRoles();
+    const isWanted = (table: { name: string }) => isAll || what.tables.has(table.name);
+    if (isWanted(signingKeys)) await this.#readSigningKeys();
+    if (isWanted(policies)) this.#policies = await this.#readById(policies);
+    if (isWanted(apis)) await this.#readApis();
+    if (isWanted(collections)) this.#collections = await this.#readById(collections);
+    if (isWanted(roles)) await this.#readRoles();
+    // Standings hold what these come to.
+    if ([apis, collections, roles].some(isWanted)) this.#forgetStandings();
   }
 
   async #readApis(): Promise<void> {
@@ -194,10 +254,12 @@ export class Catalogue {
   }
 
   async #readRoles(): Promise<void> {
-    this.#roles = new Map((await this.#storage.all(roles)).map((role) => [role.id, role]));
-    // Standings hold what roles grant.
-    this.#standings.forgetAll();
+    this.#roles = await this.#readById(roles);
     this.#tell('roles');
+  }
+
+  async #readById<R extends StoredRecord>(table: Table<R>): Promise<Map<string, R>> {
+    return new Map((await this.#storage.all(table)).map((record) => [record.id, record]));
   }
 
   async #readSigningKeys(): Promise<void> {

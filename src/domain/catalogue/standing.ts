@@ -1,6 +1,4 @@
 /** A client's standing: everything about it that issuing and verifying ask for, read once and remembered. */
-
-import type { Permission } from '../access/principal.ts';
 import type { Role } from '../apis/roles.ts';
 import { type Application, applications } from '../applications/applications.ts';
 import { shortKeyIds } from '../clients/client-keys.ts';
@@ -8,8 +6,9 @@ import { type ClientSecret, clientSecrets } from '../clients/client-secrets.ts';
 import { type Client, clients } from '../clients/clients.ts';
 import { shortId } from '../ids.ts';
 import type { Storage } from '../store.ts';
+import { type Holding, type Lookup, readProfile, restrictionOf, rightsOf } from './holding.ts';
 
-export interface Standing {
+export interface Standing extends Holding {
   readonly client: Client;
   readonly application: Application;
   readonly secrets: readonly ClientSecret[];
@@ -18,18 +17,10 @@ export interface Standing {
   readonly keyIds: ReadonlySet<string> | null;
   /** When keys that it has taken back were, by their short ids. */
   readonly endedKeys: ReadonlyMap<string, string>;
-  /** The scopes that it may have, own and by its roles, by the API's id. */
-  readonly rights: ReadonlyMap<string, ReadonlySet<string>>;
-  /** Its roles' names, sorted. */
-  readonly roles: readonly string[];
 }
 
 /** @returns the standing of a client as the store has it, or undefined where there is none */
-export async function readStanding(
-  storage: Storage,
-  roleById: (id: string) => Role | undefined,
-  clientId: string,
-): Promise<Standing | undefined> {
+export async function readStanding(storage: Storage, lookup: Lookup, clientId: string): Promise<Standing | undefined> {
   const [client, secrets] = await Promise.all([
     storage.get(clients, clientId),
     storage.all(clientSecrets, { client_id: clientId }),
@@ -37,36 +28,26 @@ export async function readStanding(
   if (client === undefined) return undefined;
   const application = await storage.get(applications, client.application_id);
   if (application === undefined) return undefined;
-  const roles = client.role_ids.flatMap((id) => roleById(id) ?? []);
+  const profile = await readProfile(storage, lookup, client.access_profile_id);
+  // Behind the last reading: what is looked up is as new as what was read, or newer.
+  const roles: Role[] = client.role_ids.flatMap((id) => lookup.role(id) ?? []);
   return {
+    id: client.id,
     client,
     application,
+    environment: client.environment,
+    enabled: client.enabled && application.enabled,
     secrets,
     secretsByShortId: new Map(secrets.map((secret) => [shortId(secret.id), secret])),
     keyIds: client.jwks === null ? null : shortKeyIds(client.jwks),
     endedKeys: new Map(client.ended_keys.map(({ short_id, ended_at }) => [short_id, ended_at])),
-    rights: rightsOf(client, roles),
+    rights: rightsOf(
+      [client, ...roles].map(({ permissions }) => permissions),
+      profile,
+    ),
     roles: roles.map(({ name }) => name).sort(),
+    defaultApiId: client.default_api_id,
+    profile,
+    restrictions: profile === null ? [] : [restrictionOf(profile.record)],
   };
-}
-
-/** @returns whether the client and its application may be used at all */
-export function isEnabled({ client, application }: Standing): boolean {
-  return client.enabled && application.enabled;
-}
-
-/** @returns a client's rights as a list, the form in which grants are compared */
-export function permissionsOf(standing: Standing): Permission[] {
-  return [...standing.rights].flatMap(([api_id, scopes]) => [...scopes].map((scope) => ({ api_id, scope })));
-}
-
-function rightsOf(client: Client, roles: readonly Role[]): Map<string, Set<string>> {
-  const rights = new Map<string, Set<string>>();
-  for (const { permissions } of [client, ...roles]) {
-    for (const { api_id, scope } of permissions) {
-      const scopes = rights.get(api_id) ?? new Set();
-      rights.set(api_id, scopes.add(scope));
-    }
-  }
-  return rights;
 }

@@ -77,6 +77,7 @@ export async function createClient(
   const client = work.unit.insert(clients, {
     id,
     application_id: application.id,
+    access_profile_id: null,
     ...own,
     ...rights,
     tokens_valid_from: null,

@@ -26,6 +26,7 @@ export const Client = z.object({
   permissions: z.array(StoredPermission).max(500),
   role_ids: z.array(z.string()).max(100),
   default_api_id: z.string().nullable(),
+  access_profile_id: z.string().nullable(),
   /** null: the API's own. */
   token_lifetime_seconds: LifetimeSeconds.nullable(),
   /** The APIs whose tokens it may introspect beyond its own; `true` for all. */
@@ -48,7 +49,7 @@ export const clients: Table<Client> = {
     client.application_id,
     ...client.permissions.flatMap(({ api_id, scope }) => [api_id, scopeReference(api_id, scope)]),
     ...client.role_ids,
-    ...(client.default_api_id === null ? [] : [client.default_api_id]),
+    ...[client.default_api_id, client.access_profile_id].filter((id) => id !== null),
     ...(client.may_introspect_ids === true ? [] : client.may_introspect_ids),
   ],
   parent: (client) => client.application_id,

@@ -135,6 +135,7 @@ async function insertClient(
     permissions: given.permissions,
     role_ids: given.role_ids ?? [],
     default_api_id: given.default_api_id ?? null,
+    access_profile_id: null,
     token_lifetime_seconds: null,
     may_introspect_ids: [],
     unknown_scopes: 'refuse',

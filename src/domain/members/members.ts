@@ -4,6 +4,7 @@ import { Name, recordShape } from '../record.ts';
 import type { Table } from '../store.ts';
 
 export const Position = z.enum(['platform_owner', 'developer']);
+export type Position = z.infer<typeof Position>;
 
 export const Member = z.object({
   ...recordShape,

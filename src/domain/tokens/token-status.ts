@@ -1,6 +1,6 @@
 /** Whether a token that is genuine and in time still counts: computed at each question, never remembered. */
 import type { Api } from '../apis/apis.ts';
-import { isEnabled, type Standing } from '../catalogue/standing.ts';
+import type { Standing } from '../catalogue/standing.ts';
 import type { AccessTokenClaims } from './claims.ts';
 import { NO_CREDENTIAL, readTokenId } from './token-ids.ts';
 
@@ -22,7 +22,7 @@ export async function statusOf(knowledge: Knowledge, claims: AccessTokenClaims):
   const api = knowledge.apiByIdentifier(claims.aud);
   const standing = await knowledge.standing(claims.client_id);
   if (tokenId === undefined || api === undefined || standing === undefined) return inactive('invalid');
-  if (!isEnabled(standing) || !api.enabled) return inactive('disabled');
+  if (!standing.enabled || !api.enabled) return inactive('disabled');
   const { client, application } = standing;
   const isBefore = (from: string | null) => from !== null && tokenId.issuedAt < Date.parse(from);
   // A token for an API that was deleted is none for another that took its identifier.

@@ -155,6 +155,7 @@ async function insertClient(storage: Storage, id = 'cli_demo') {
     jwks_uri: null,
     permissions: [],
     role_ids: [role.id],
+    access_profile_id: null,
     default_api_id: api.id,
     token_lifetime_seconds: null,
     may_introspect_ids: [],

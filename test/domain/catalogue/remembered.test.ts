@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { KnownStandings } from '../../../src/domain/catalogue/known-standings.ts';
+import { Remembered } from '../../../src/domain/catalogue/remembered.ts';
 import type { Standing } from '../../../src/domain/catalogue/standing.ts';
 
 /** Standings whose readings answer when the test says so, in the order in which they were begun. */
 function slowlyRead() {
   const readings: (PromiseWithResolvers<Standing | undefined> & { clientId: string })[] = [];
-  const known = new KnownStandings((clientId) => {
+  const known = new Remembered<Standing>((clientId) => {
     const reading = { ...Promise.withResolvers<Standing | undefined>(), clientId };
     readings.push(reading);
     return reading.promise;
@@ -18,9 +18,9 @@ function standingOf(applicationId: string): Standing {
   return { application: { id: applicationId } } as Standing;
 }
 
-const FORGETTING: Record<string, (known: KnownStandings) => void> = {
+const FORGETTING: Record<string, (known: Remembered<Standing>) => void> = {
   'of its own': (known) => known.forget('cli_1'),
-  'with its application': (known) => known.forgetApplication('app_1'),
+  'with its application': (known) => known.forgetWhere(({ application }) => application.id === 'app_1'),
   'with all others': (known) => known.forgetAll(),
 };
 
