@@ -56,14 +56,31 @@ export interface Change {
   readonly parent: string | null;
 }
 
-/** A value to filter by; lists are pages in `created_at`, `id` order. */
+/** Values to filter by, by member. A list means any of these; an empty one none. */
+export type Where = Readonly<Record<string, string | boolean | null | readonly string[]>>;
+
+/** What is asked for; lists are pages in `created_at`, `id` order. */
 export interface PageQuery {
-  readonly where?: Readonly<Record<string, string | boolean | null>>;
+  readonly where?: Where;
   /** A literal, found anywhere in the search texts whatever its case; at most 100 characters. */
   readonly search?: string | undefined;
   /** Begin behind this record. */
   readonly after?: { readonly created_at: string; readonly id: string } | undefined;
   readonly limit: number;
+}
+
+/** An observation of a record: members that are set, and numbers that are added to (from 0, also by several at once). */
+export interface Note<R extends StoredRecord> {
+  readonly id: string;
+  readonly values: Partial<R>;
+  readonly add?: Partial<Record<keyof R & string, number>>;
+}
+
+/** What is added to a counter: a whole number, 0 to ask only, below 0 to take back; and until when the counter is kept. */
+export interface Count {
+  readonly id: string;
+  readonly by: number;
+  readonly expires_at: string;
 }
 
 export interface FeedListener {
@@ -85,7 +102,7 @@ export interface Storage {
   /** @returns up to `limit` records by `created_at`, then `id`. Expired ones are left out. */
   page<R extends StoredRecord>(table: Table<R>, query: PageQuery): Promise<R[]>;
   /** @returns every unexpired record with these values, by `created_at`, then `id`. */
-  all<R extends StoredRecord>(table: Table<R>, where?: Readonly<Record<string, string | boolean | null>>): Promise<R[]>;
+  all<R extends StoredRecord>(table: Table<R>, where?: Where): Promise<R[]>;
   /**
    * Does all `writes` or none, durably (on MongoDB by a majority), with their row of the change feed.
    * An insert whose id or unique values belong to an expired record replaces it.
@@ -94,10 +111,14 @@ export interface Storage {
    */
   commit(writes: readonly Write[]): Promise<readonly Change[]>;
   /** Notes observations (times of last use, counters) without a new version, feed row or check. Absent ids are ignored. */
-  annotate<R extends StoredRecord>(
-    table: Table<R>,
-    notes: readonly { id: string; values: Partial<R> }[],
-  ): Promise<void>;
+  annotate<R extends StoredRecord>(table: Table<R>, notes: readonly Note<R>[]): Promise<void>;
+  /**
+   * Adds to counters that all nodes share, each atomically and durably; one that is absent, or over, begins at zero.
+   * What is given twice in one call is added up. Where this fails as `unavailable`, it may have been counted or not.
+   * @returns what each comes to, by its id: with all of its own, and in a call with many maybe with what others added
+   * a moment later
+   */
+  count(counts: readonly Count[]): Promise<ReadonlyMap<string, number>>;
   /** Inserts or overwrites, unconditionally and durably; for records that have no history (the engine's artifacts). */
   put<R extends StoredRecord>(table: Table<R>, record: R): Promise<void>;
   /** Removes every record with these values; no feed, no reference check. */

@@ -1,8 +1,8 @@
 /** What both adapters read off a table's declaration, and the checks that keep names and values from being taken for code. */
 import type { AnyTable, StoredRecord } from '../domain/store.ts';
 
-/** What a record may be filtered by. */
-export type FilterValue = string | boolean | null;
+/** What a record may be filtered by; a list means any of these. */
+export type FilterValue = string | boolean | null | readonly string[];
 
 const NAME = /^[a-z][a-z0-9_]*$/;
 
@@ -25,16 +25,24 @@ export function filters(table: AnyTable, where: Readonly<Record<string, unknown>
   const declared = filterable(table);
   return Object.entries(where).map(([member, value]) => {
     if (!declared.has(member)) throw new TypeError(`${table.name} declares no index on "${member}".`);
-    if (value !== null && typeof value !== 'string' && typeof value !== 'boolean') {
+    if (!isFilterValue(value)) {
       throw new TypeError(`${table.name} cannot be filtered by a ${typeof value} in "${member}".`);
     }
     return [member, value];
   });
 }
 
+/** @throws TypeError also for a list: one value for each member is meant */
+export function exactFilters(table: AnyTable, by: Readonly<Record<string, string>>): [string, FilterValue][] {
+  const entries = filters(table, by);
+  const [listed] = entries.find(([, value]) => isList(value)) ?? [];
+  if (listed !== undefined) throw new TypeError(`${table.name} is asked for one value of "${listed}", not for a list.`);
+  return entries;
+}
+
 /** @throws TypeError where `by` does not name exactly one of the table's unique sets */
 export function uniqueFilters(table: AnyTable, by: Readonly<Record<string, string>>): [string, FilterValue][] {
-  const entries = filters(table, by);
+  const entries = exactFilters(table, by);
   const isUnique = (table.unique ?? []).some(
     (members) => members.length === entries.length && members.every((member) => Object.hasOwn(by, member)),
   );
@@ -53,6 +61,10 @@ export function uniqueValues(table: AnyTable, record: StoredRecord): [string, st
   return sets.filter((set): set is [string, string][] => set.every(([, value]) => typeof value === 'string'));
 }
 
+export function isList(value: FilterValue): value is readonly string[] {
+  return typeof value === 'object' && value !== null;
+}
+
 /** @returns when the record counts as absent, in milliseconds; null for never. */
 export function expiryOf(table: AnyTable, record: object): number | null {
   if (table.expiry === undefined) return null;
@@ -67,6 +79,11 @@ export function expiryOf(table: AnyTable, record: object): number | null {
 /** @returns what the record refers to, each once. */
 export function referencesOf(table: AnyTable, record: StoredRecord): string[] {
   return [...new Set(table.references?.(record) ?? [])];
+}
+
+function isFilterValue(value: unknown): value is FilterValue {
+  if (Array.isArray(value)) return value.every((each) => typeof each === 'string');
+  return value === null || typeof value === 'string' || typeof value === 'boolean';
 }
 
 function filterable(table: AnyTable): Set<string> {

@@ -7,6 +7,7 @@ import type { Storage } from '../../src/domain/store.ts';
 import { openStorage } from '../../src/storage/open.ts';
 import { ownMongod, type RunningMongod, startReplicaSet } from '../support/mongod.ts';
 import { databaseUri } from '../support/stores.ts';
+import { fresh } from './counters.ts';
 import { listening } from './opened.ts';
 import { increment } from './races.ts';
 import { book, books, inserted } from './tables.ts';
@@ -61,6 +62,39 @@ describe('mongodb: a change of primary', { skip }, () => {
     await heard.until(({ changes }) => acknowledged.every((id) => changes.some((change) => change.id === id)), 5000);
     assert.equal(heard.gaps, 0);
     await heard.stop();
+  });
+
+  test('no acknowledged count or note is lost, and none is done twice', async (t) => {
+    await storage.commit([inserted(books, book('noted'))]);
+    const tasks = {
+      few: (): Promise<unknown> => storage.count(fresh('few', 1)),
+      many: (): Promise<unknown> => storage.count(fresh('many', 100)),
+      noted: (): Promise<unknown> => storage.annotate(books, [{ id: 'noted', values: {}, add: { count: 1 } }]),
+    };
+    let going = true;
+    const adding = Object.entries(tasks).map(async ([name, add]) => {
+      let [done, unknown] = [0, 0];
+      while (going) {
+        await add().then(
+          () => done++,
+          () => unknown++,
+        );
+      }
+      return [name, { done, unknown }] as const;
+    });
+    await delay(500);
+    await stepDown(uri);
+    await delay(4000);
+    going = false;
+    const tallies = Object.fromEntries(await Promise.all(adding));
+    t.diagnostic(JSON.stringify(tallies));
+    const asked = await storage.count([...fresh('few', 1), ...fresh('many', 100)].map((each) => ({ ...each, by: 0 })));
+    const within = (name: string, total: number) => {
+      const { done, unknown } = tallies[name] ?? { done: 0, unknown: 0 };
+      assert.ok(done > 0 && total >= done && total <= done + unknown, `${name} came to ${total}: ${done}, ${unknown}`);
+    };
+    for (const [id, total] of asked) within(id.replace(/-.*/, ''), total);
+    within('noted', (await storage.get(books, 'noted'))?.count ?? 0);
   });
 
   test('a follower whose history is lost is told of the gap, and follows on', async (t) => {

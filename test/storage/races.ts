@@ -4,6 +4,7 @@ import { describe, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { DuplicateError, ReferencedError, StaleError, type Storage } from '../../src/domain/store.ts';
 import type { Store } from '../support/stores.ts';
+import { counted, FUTURE, fresh } from './counters.ts';
 import { opened } from './opened.ts';
 import { book, books, inserted, loan, loans, PAST, removed, replaced, required, ticket, tickets } from './tables.ts';
 
@@ -39,6 +40,60 @@ export function raceContract(store: Store): void {
       assert.deepEqual(await outcomes((n) => increment(pick(handles, n), 'counter')), { done: MANY });
       const counter = await storage.get(books, 'counter');
       assert.deepEqual([counter?.count, counter?.version], [MANY, MANY + 1]);
+    });
+
+    test('of many notes that add to the same records at once, none is lost', async (t) => {
+      const { storage, another } = await opened(store, t);
+      const handles = [storage, await another(), await another()];
+      await storage.commit([inserted(books, book('added-to')), inserted(books, book('also'))]);
+      const notes = ['added-to', 'also'].map((id) => ({ id, values: { reader: 'ann' }, add: { count: 2 } }));
+      assert.deepEqual(await outcomes((n) => pick(handles, n).annotate(books, notes)), { done: MANY });
+      const [one, other] = [await storage.get(books, 'added-to'), await storage.get(books, 'also')];
+      assert.deepEqual([one?.count, other?.count], [2 * MANY, 2 * MANY]);
+      assert.deepEqual([one?.version, one?.updated_at], [1, book('added-to').updated_at]);
+    });
+
+    test('of many that count one at once, each is told a total of its own', async (t) => {
+      const { storage, another } = await opened(store, t);
+      const handles = [storage, await another(), await another()];
+      const totals = await Promise.all(Array.from({ length: MANY }, (_, n) => counted(pick(handles, n), 'one', 1)));
+      const expected = Array.from({ length: MANY }, (_, n) => n + 1);
+      assert.deepEqual(
+        totals.sort((a, b) => a - b),
+        expected,
+      );
+    });
+
+    test('of many that count the same hundreds at once, none is lost, and each is told of its own at least', async (t) => {
+      const { storage, another } = await opened(store, t);
+      const handles = [storage, await another(), await another()];
+      const seen = new Map<Storage, number>();
+      const counts = fresh('shared', 300);
+      await Promise.all(
+        handles.map(async (handle, which) => {
+          // Each in an order of its own, the first time all of them inserts.
+          const mine = which === 1 ? counts.toReversed() : counts;
+          for (let round = 1; round <= 5; round++) {
+            const totals = await handle.count(mine);
+            for (const { id } of mine) {
+              const total = totals.get(id) ?? 0;
+              assert.ok(total >= round && total <= 5 * handles.length, `${id}: ${total} in round ${round}`);
+            }
+            seen.set(handle, round);
+          }
+        }),
+      );
+      const asked = await storage.count(counts.map(({ id }) => ({ id, by: 0, expires_at: FUTURE })));
+      assert.deepEqual(new Set(asked.values()), new Set([15]));
+      assert.deepEqual([...seen.values()], [5, 5, 5]);
+    });
+
+    test('of many that count one that is over, one begins it anew and none is lost', async (t) => {
+      const { storage, another } = await opened(store, t);
+      const handles = [storage, await another()];
+      await counted(storage, 'over', 1000, PAST);
+      const totals = await Promise.all(Array.from({ length: MANY }, (_, n) => counted(pick(handles, n), 'over', 1)));
+      assert.deepEqual([Math.min(...totals), Math.max(...totals), new Set(totals).size], [1, MANY, MANY]);
     });
 
     test('of many that remove one record at once, one does', async (t) => {

@@ -1,10 +1,15 @@
 /** What every store must do with notes, puts and removals, which leave no trace in version or feed. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { DuplicateError } from '../../src/domain/store.ts';
+import { setTimeout as delay } from 'node:timers/promises';
+import { DuplicateError, type Note, type Table } from '../../src/domain/store.ts';
 import type { Store } from '../support/stores.ts';
+import { counted, fresh } from './counters.ts';
 import { opened, openedFor } from './opened.ts';
-import { book, books, inserted, PAST, replaced, ticket, tickets } from './tables.ts';
+import { type Book, book, books, inserted, PAST, replaced, type Ticket, ticket, tickets } from './tables.ts';
+
+/** Expires, and is counted. */
+const uses: Table<Ticket & { readonly used: number }> = { name: 'uses', expiry: 'expires_at' };
 
 export function withoutHistory(store: Store): void {
   const theStore = openedFor(store);
@@ -28,6 +33,72 @@ export function withoutHistory(store: Store): void {
     await storage.commit([inserted(tickets, ticket('note-expiry'))]);
     await storage.annotate(tickets, [{ id: 'note-expiry', values: { expires_at: PAST } }]);
     assert.equal(await storage.get(tickets, 'note-expiry'), undefined);
+  });
+
+  test('a note adds, from zero where there is nothing: no version, no time, and nothing for ids that are absent', async () => {
+    const { storage } = await theStore();
+    const record = book('added', { details: { stays: true } });
+    await storage.commit([inserted(books, record)]);
+    for (const by of [3, 4, -1, 0.5]) await storage.annotate(books, [{ id: 'added', values: {}, add: { count: by } }]);
+    assert.deepEqual(await storage.get(books, 'added'), { ...record, count: 6.5 });
+    const { count: _, ...without } = book('added-absent');
+    await storage.commit([inserted(books, without as Book)]);
+    await storage.commit([inserted(books, book('added-null', { count: null as unknown as number }))]);
+    const ids = ['added-absent', 'added-null', 'nobody'];
+    await storage.annotate(
+      books,
+      [...ids, ...ids].map((id) => ({ id, values: {}, add: { count: 2 } })),
+    );
+    assert.deepEqual(
+      (await storage.getMany(books, ids)).map(({ count }) => count),
+      [4, 4],
+    );
+    assert.equal(await storage.get(books, 'nobody'), undefined);
+    await storage.commit([replaced(books, record, { lent: true })]);
+  });
+
+  test('one note may set and add, whatever the values look like, and notes of both kinds go together', async () => {
+    const { storage } = await theStore();
+    const record = book('both', { count: 1, details: { old: true } });
+    await storage.commit([inserted(books, record), inserted(books, book('both-other'))]);
+    const details = { $add: ['$count', 1], 'a.b': [{ $literal: '$x' }], plain: { text: '$count' } };
+    const values = { reader: '$title', lent: true, slot: undefined as unknown as null };
+    await storage.annotate(books, [
+      { id: 'both', values: { ...values, details }, add: { count: 2 } },
+      { id: 'both-other', values: { reader: 'bob' } },
+    ]);
+    assert.deepEqual(await storage.get(books, 'both'), { ...record, reader: '$title', lent: true, details, count: 3 });
+    assert.equal((await storage.get(books, 'both-other'))?.reader, 'bob');
+    const list = [{ $sum: 1 }, '$id'];
+    await storage.annotate(books, [{ id: 'both', values: { details: list }, add: { count: 1 } }]);
+    const after = await storage.get(books, 'both');
+    assert.deepEqual([after?.details, after?.count], [list, 4]);
+  });
+
+  test('a note that sets what it adds to, or adds what is no number, is refused, and those with it', async () => {
+    const { storage } = await theStore();
+    await storage.commit([inserted(books, book('refused'))]);
+    const good: Note<Book> = { id: 'refused', values: {}, add: { count: 1 } };
+    const both: Note<Book> = { id: 'refused', values: { count: 1 }, add: { count: 1 } };
+    const wrong = [Number.NaN, Number.POSITIVE_INFINITY, '1', null] as number[];
+    const noNumbers = wrong.map((count): Note<Book> => ({ id: 'refused', values: {}, add: { count } }));
+    for (const bad of [both, ...noNumbers]) await assert.rejects(storage.annotate(books, [good, bad]), TypeError);
+    assert.equal((await storage.get(books, 'refused'))?.count, 0);
+  });
+
+  test('a note that adds may give another expiry, or none', async () => {
+    const { storage } = await theStore();
+    const soon = new Date(Date.now() + 400).toISOString();
+    await storage.commit(
+      ['ends', 'stays'].map((id) => inserted(uses, { ...ticket(id, { expires_at: soon }), used: 0 })),
+    );
+    await storage.annotate(uses, [
+      { id: 'stays', values: { expires_at: null }, add: { used: 1 } },
+      { id: 'ends', values: { expires_at: PAST }, add: { used: 1 } },
+    ]);
+    assert.equal(await storage.get(uses, 'ends'), undefined);
+    await delay(450);
+    assert.equal((await storage.get(uses, 'stays'))?.used, 1);
   });
 
   test('a put inserts, overwrites whatever is there, and leaves unique values of others alone', async () => {
@@ -66,5 +137,8 @@ export function withoutHistory(store: Store): void {
     const unavailable = { name: 'DomainError', kind: 'unavailable' };
     await assert.rejects(storage.get(books, 'x'), unavailable);
     await assert.rejects(storage.commit([inserted(books, book('x'))]), unavailable);
+    await assert.rejects(storage.annotate(books, [{ id: 'x', values: {}, add: { count: 1 } }]), unavailable);
+    await assert.rejects(counted(storage, 'x', 1), unavailable);
+    await assert.rejects(storage.count(fresh('x', 100)), unavailable);
   });
 }

@@ -1,19 +1,20 @@
 /** Reads records: within `Database.read` or `write`. What has expired is not there, swept or not. */
 import type { SQLInputValue } from 'node:sqlite';
-import type { AnyTable, PageQuery, StoredRecord, Table } from '../../domain/store.ts';
-import { type FilterValue, filters, uniqueFilters } from '../declaration.ts';
+import type { AnyTable, PageQuery, StoredRecord, Table, Where } from '../../domain/store.ts';
+import { type FilterValue, filters, isList, uniqueFilters } from '../declaration.ts';
 import { folded } from '../search.ts';
 import type { Database } from './database.ts';
 import { memberValue } from './schema.ts';
 
 const LIVE = '(expires_at IS NULL OR expires_at > ?)';
+const IN_LIST = 'IN (SELECT value FROM json_each(?))';
 
 export function get<R extends StoredRecord>(database: Database, table: Table<R>, id: string): R | undefined {
   return records<R>(database.rows(`SELECT doc FROM "${table.name}" WHERE id = ? AND ${LIVE}`, id, Date.now()))[0];
 }
 
 export function getMany<R extends StoredRecord>(database: Database, table: Table<R>, ids: readonly string[]): R[] {
-  const sql = `SELECT doc FROM "${table.name}" WHERE id IN (SELECT value FROM json_each(?)) AND ${LIVE}`;
+  const sql = `SELECT doc FROM "${table.name}" WHERE id ${IN_LIST} AND ${LIVE}`;
   return records<R>(database.rows(sql, JSON.stringify(ids), Date.now()));
 }
 
@@ -47,11 +48,7 @@ export function page<R extends StoredRecord>(database: Database, table: Table<R>
   );
 }
 
-export function all<R extends StoredRecord>(
-  database: Database,
-  table: Table<R>,
-  where: Readonly<Record<string, FilterValue>>,
-): R[] {
+export function all<R extends StoredRecord>(database: Database, table: Table<R>, where: Where): R[] {
   const { sql, values } = conditions(filters(table, where));
   return records<R>(
     database.rows(`SELECT doc FROM "${table.name}" WHERE ${LIVE}${sql} ORDER BY created_at, id`, Date.now(), ...values),
@@ -64,12 +61,16 @@ export function atVersion(database: Database, table: AnyTable, id: string, versi
   return records<StoredRecord>(database.rows(sql, id, version, Date.now()))[0];
 }
 
-/** @returns ` AND member = ?…` with what is to be bound */
+/** @returns ` AND member IS ?…` with what is to be bound; a list of any length is one value, of one statement */
 export function conditions(entries: readonly [string, FilterValue][]): { sql: string; values: SQLInputValue[] } {
-  // IS: equal, where null is equal to null.
-  const sql = entries.map(([member]) => ` AND ${memberValue(member)} IS ?`).join('');
+  const sql = entries.map(([member, value]) => ` AND ${memberValue(member)} ${isList(value) ? IN_LIST : 'IS ?'}`);
+  return { sql: sql.join(''), values: entries.map(([, value]) => bound(value)) };
+}
+
+function bound(value: FilterValue): SQLInputValue {
+  if (isList(value)) return JSON.stringify(value);
   // json_extract gives booleans as 0 and 1.
-  return { sql, values: entries.map(([, value]) => (typeof value === 'boolean' ? Number(value) : value)) };
+  return typeof value === 'boolean' ? Number(value) : value;
 }
 
 function records<R extends StoredRecord>(rows: readonly Record<string, unknown>[]): R[] {

@@ -12,6 +12,9 @@ const OWN_TABLES = [
     from_table TEXT NOT NULL, from_id TEXT NOT NULL, reference TEXT NOT NULL, expires_at INTEGER,
     PRIMARY KEY (from_table, from_id, reference)) STRICT, WITHOUT ROWID`,
   'CREATE INDEX IF NOT EXISTS _references_by_reference ON _references (reference)',
+  `CREATE TABLE IF NOT EXISTS _counters (
+    id TEXT NOT NULL PRIMARY KEY, total INTEGER NOT NULL, expires_at INTEGER NOT NULL) STRICT, WITHOUT ROWID`,
+  'CREATE INDEX IF NOT EXISTS _counters_by_expiry ON _counters (expires_at)',
 ];
 
 export class Schema {

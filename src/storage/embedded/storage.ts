@@ -1,7 +1,20 @@
 /** Everything in one SQLite file: nothing to install, several processes on one machine. */
-import type { Change, FeedListener, PageQuery, Storage, StoredRecord, Table, Write } from '../../domain/store.ts';
-import { type FilterValue, filters } from '../declaration.ts';
+import type {
+  Change,
+  Count,
+  FeedListener,
+  Note,
+  PageQuery,
+  Storage,
+  StoredRecord,
+  Table,
+  Where,
+  Write,
+} from '../../domain/store.ts';
+import { countAdditions } from '../additions.ts';
+import { exactFilters } from '../declaration.ts';
 import { applyCommit } from './commit.ts';
+import { addToCounters } from './counters.ts';
 import { Database } from './database.ts';
 import { followChanges } from './feed.ts';
 import { all, find, get, getMany, page } from './reading.ts';
@@ -52,7 +65,7 @@ class EmbeddedStorage implements Storage {
     return await this.#database.read(() => page(this.#database, table, query));
   }
 
-  async all<R extends StoredRecord>(table: Table<R>, where: Readonly<Record<string, FilterValue>> = {}): Promise<R[]> {
+  async all<R extends StoredRecord>(table: Table<R>, where: Where = {}): Promise<R[]> {
     await this.#schema.ensure([table]);
     return await this.#database.read(() => all(this.#database, table, where));
   }
@@ -63,15 +76,18 @@ class EmbeddedStorage implements Storage {
     return await this.#database.write(() => applyCommit(this.#database, writes));
   }
 
-  async annotate<R extends StoredRecord>(
-    table: Table<R>,
-    notes: readonly { id: string; values: Partial<R> }[],
-  ): Promise<void> {
+  async annotate<R extends StoredRecord>(table: Table<R>, notes: readonly Note<R>[]): Promise<void> {
     if (notes.length === 0) return;
     await this.#schema.ensure([table]);
     await this.#database.write(() => {
-      for (const { id, values } of notes) annotate(this.#database, table, id, values);
+      for (const note of notes) annotate(this.#database, table, note);
     });
+  }
+
+  async count(counts: readonly Count[]): Promise<ReadonlyMap<string, number>> {
+    const additions = countAdditions(counts);
+    if (additions.length === 0) return new Map();
+    return await this.#database.write(() => addToCounters(this.#database, additions));
   }
 
   async put<R extends StoredRecord>(table: Table<R>, record: R): Promise<void> {
@@ -80,7 +96,7 @@ class EmbeddedStorage implements Storage {
   }
 
   async removeWhere<R extends StoredRecord>(table: Table<R>, where: Readonly<Record<string, string>>): Promise<void> {
-    const entries = filters(table, where);
+    const entries = exactFilters(table, where);
     if (entries.length === 0) throw new TypeError(`Nothing says which records of ${table.name} are to be removed.`);
     await this.#schema.ensure([table]);
     await this.#database.write(() => removeWhere(this.#database, table, entries));

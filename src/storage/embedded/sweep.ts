@@ -1,4 +1,5 @@
 /** Cleans up what has expired. Nothing depends on when: expired records count as absent anyway. */
+import { removeExpiredCounters } from './counters.ts';
 import type { Database } from './database.ts';
 import type { Schema } from './schema.ts';
 import { removeExpired } from './writing.ts';
@@ -15,11 +16,12 @@ export function sweepRegularly(database: Database, schema: Schema): () => void {
   return () => clearInterval(timer);
 }
 
-/** Removes expired records of the tables used so far, and rows of the feed older than an hour. */
+/** Removes expired records of the tables used so far, counters that are over, and rows of the feed older than an hour. */
 export async function sweep(database: Database, schema: Schema): Promise<void> {
   for (const table of schema.tables) {
     if (table.expiry === undefined) continue;
     while ((await database.write(() => removeExpired(database, table, BATCH))) === BATCH);
   }
+  while ((await database.write(() => removeExpiredCounters(database, BATCH))) === BATCH);
   await database.write(() => database.run('DELETE FROM _changes WHERE at < ?', Date.now() - FEED_KEPT_MS));
 }

@@ -1,6 +1,7 @@
 /** Writes single records with what they refer to: only within `Database.write`. */
 import type { SQLInputValue } from 'node:sqlite';
-import { type AnyTable, DuplicateError, type StoredRecord, type Table } from '../../domain/store.ts';
+import { type AnyTable, DuplicateError, type Note, type StoredRecord, type Table } from '../../domain/store.ts';
+import { noteAdditions, noted } from '../additions.ts';
 import { expiryOf, type FilterValue, referencesOf, uniqueValues } from '../declaration.ts';
 import { searchText } from '../search.ts';
 import { type Database, sqliteCode } from './database.ts';
@@ -39,16 +40,12 @@ export function put(database: Database, table: AnyTable, record: StoredRecord): 
   else insert(database, table, record);
 }
 
-export function annotate<R extends StoredRecord>(
-  database: Database,
-  table: Table<R>,
-  id: string,
-  values: Partial<R>,
-): void {
-  const before = get(database, table, id);
+export function annotate<R extends StoredRecord>(database: Database, table: Table<R>, note: Note<R>): void {
+  const additions = noteAdditions(note);
+  const before = get(database, table, note.id);
   if (before === undefined) return;
-  const noted = Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined));
-  replace(database, table, { ...before, ...noted });
+  const sums = additions.map(([member, by]) => [member, numberIn(before, member) + by]);
+  replace(database, table, { ...before, ...Object.fromEntries([...noted(note.values), ...sums]) });
 }
 
 export function removeWhere(database: Database, table: AnyTable, entries: readonly [string, FilterValue][]): void {
@@ -90,6 +87,13 @@ function writeReferences(database: Database, table: AnyTable, record: StoredReco
   for (const reference of referencesOf(table, record)) {
     database.run('INSERT INTO _references VALUES (?, ?, ?, ?)', table.name, record.id, reference, expiry);
   }
+}
+
+/** @throws TypeError for what cannot be added to */
+function numberIn(record: StoredRecord, member: string): number {
+  const value = (record as unknown as Record<string, unknown>)[member] ?? 0;
+  if (typeof value !== 'number') throw new TypeError(`"${member}" of ${record.id} is no number.`);
+  return value;
 }
 
 function columns(table: AnyTable, record: StoredRecord) {

@@ -1,4 +1,4 @@
-/** A collection for each declared table, with its indexes made before the first use, and the adapter's own two. */
+/** A collection for each declared table, with its indexes made before the first use, and the adapter's own three. */
 import type { Collection, Db, Document, IndexDescription } from 'mongodb';
 import type { AnyTable, Change } from '../../domain/store.ts';
 import { checkDeclaration } from '../declaration.ts';
@@ -15,6 +15,13 @@ export interface References {
   readonly _expires?: Date;
 }
 
+/** What is counted in common. */
+export interface Counter {
+  readonly _id: string;
+  readonly total: number;
+  readonly _expires: Date;
+}
+
 /** The changes of one commit. */
 export interface FeedRow {
   readonly at: Date;
@@ -27,6 +34,7 @@ export class Collections {
   // The adapter's own collections begin with an underscore, which no declared table may.
   readonly changes: Collection<FeedRow>;
   readonly references: Collection<References>;
+  readonly counters: Collection<Counter>;
   readonly #db: Db;
   readonly #made = new Map<AnyTable, Promise<void>>();
 
@@ -34,6 +42,7 @@ export class Collections {
     this.#db = db;
     this.changes = db.collection('_changes');
     this.references = db.collection('_references');
+    this.counters = db.collection('_counters');
   }
 
   /** Makes the adapter's own collections. Any number of nodes may do so at once. */
@@ -46,6 +55,9 @@ export class Collections {
         { name: 'by__reference', key: { references: 1 } },
         { name: 'expiry', key: { _expires: 1 }, expireAfterSeconds: 0 },
       ]),
+    );
+    await persistently(() =>
+      this.counters.createIndexes([{ name: 'expiry', key: { _expires: 1 }, expireAfterSeconds: 0 }]),
     );
   }
 

@@ -1,7 +1,7 @@
 /** Reads records. What has expired is not there, whether or not MongoDB has removed it. */
 import type { Document } from 'mongodb';
-import type { PageQuery, StoredRecord, Table } from '../../domain/store.ts';
-import { type FilterValue, filters, uniqueFilters } from '../declaration.ts';
+import type { PageQuery, StoredRecord, Table, Where } from '../../domain/store.ts';
+import { filters, uniqueFilters } from '../declaration.ts';
 import { folded } from '../search.ts';
 import type { Collections } from './collections.ts';
 import { live, toFilter, toRecord } from './documents.ts';
@@ -55,7 +55,7 @@ export async function page<R extends StoredRecord>(
 export async function all<R extends StoredRecord>(
   collections: Collections,
   table: Table<R>,
-  where: Readonly<Record<string, FilterValue>>,
+  where: Where,
 ): Promise<R[]> {
   const found = collections.of(table).find({ $and: [toFilter(filters(table, where)), live(table)] });
   return (await found.sort(PAGE_ORDER).toArray()).map((document) => toRecord<R>(document));

@@ -1,15 +1,29 @@
 /** Everything in one MongoDB database, shared by any number of nodes. */
 import { type MongoClient, MongoError } from 'mongodb';
-import type { Change, FeedListener, PageQuery, Storage, StoredRecord, Table, Write } from '../../domain/store.ts';
-import { type FilterValue, filters } from '../declaration.ts';
+import type {
+  Change,
+  Count,
+  FeedListener,
+  Note,
+  PageQuery,
+  Storage,
+  StoredRecord,
+  Table,
+  Where,
+  Write,
+} from '../../domain/store.ts';
+import { countAdditions } from '../additions.ts';
+import { exactFilters } from '../declaration.ts';
 import { unavailable } from '../unavailable.ts';
 import { Collections } from './collections.ts';
 import { commitWrites } from './commit.ts';
 import { connect } from './connection.ts';
+import { addToCounters } from './counters.ts';
 import { Follower } from './feed.ts';
+import { annotate } from './notes.ts';
 import { persistently } from './persistence.ts';
 import { all, find, get, getMany, page } from './reading.ts';
-import { annotate, put, removeWhere } from './writing.ts';
+import { put, removeWhere } from './writing.ts';
 
 /** @param uri with the database in its path */
 export async function openMongodb(uri: string): Promise<Storage> {
@@ -50,7 +64,7 @@ class MongodbStorage implements Storage {
     return await this.#reading(table, () => page(this.#collections, table, query));
   }
 
-  async all<R extends StoredRecord>(table: Table<R>, where: Readonly<Record<string, FilterValue>> = {}): Promise<R[]> {
+  async all<R extends StoredRecord>(table: Table<R>, where: Where = {}): Promise<R[]> {
     return await this.#reading(table, () => all(this.#collections, table, where));
   }
 
@@ -62,15 +76,18 @@ class MongodbStorage implements Storage {
     });
   }
 
-  async annotate<R extends StoredRecord>(
-    table: Table<R>,
-    notes: readonly { id: string; values: Partial<R> }[],
-  ): Promise<void> {
+  async annotate<R extends StoredRecord>(table: Table<R>, notes: readonly Note<R>[]): Promise<void> {
     if (notes.length === 0) return;
     await translated(async () => {
       await this.#collections.ensure([table]);
       await annotate(this.#collections, table, notes);
     });
+  }
+
+  async count(counts: readonly Count[]): Promise<ReadonlyMap<string, number>> {
+    const additions = countAdditions(counts);
+    if (additions.length === 0) return new Map();
+    return await translated(() => addToCounters(this.#client, this.#collections.counters, additions));
   }
 
   async put<R extends StoredRecord>(table: Table<R>, record: R): Promise<void> {
@@ -81,7 +98,7 @@ class MongodbStorage implements Storage {
   }
 
   async removeWhere<R extends StoredRecord>(table: Table<R>, where: Readonly<Record<string, string>>): Promise<void> {
-    const entries = filters(table, where);
+    const entries = exactFilters(table, where);
     if (entries.length === 0) throw new TypeError(`Nothing says which records of ${table.name} are to be removed.`);
     await translated(async () => {
       await this.#collections.ensure([table]);

@@ -1,9 +1,9 @@
 /** Writes single records with what they refer to. */
-import type { AnyBulkWriteOperation, ClientSession, Document, MongoClient } from 'mongodb';
-import { type AnyTable, DuplicateError, type StoredRecord, type Table } from '../../domain/store.ts';
+import type { ClientSession, MongoClient } from 'mongodb';
+import { type AnyTable, DuplicateError, type StoredRecord } from '../../domain/store.ts';
 import { expiryOf, type FilterValue, referencesOf, uniqueValues } from '../declaration.ts';
 import type { Collections } from './collections.ts';
-import { type Kept, toDocument, toFilter, toValues } from './documents.ts';
+import { toDocument, toFilter } from './documents.ts';
 import { inTransaction, persistently } from './persistence.ts';
 
 const DUPLICATE_KEY = 11000;
@@ -28,22 +28,6 @@ export async function put(
       await writeReferences(collections, table, record, session);
     });
   });
-}
-
-export async function annotate<R extends StoredRecord>(
-  collections: Collections,
-  table: Table<R>,
-  notes: readonly { id: string; values: Partial<R> }[],
-): Promise<void> {
-  const updates = notes.map(({ id, values }): AnyBulkWriteOperation<Kept> => {
-    const set = toValues(values);
-    const isExpirySet = table.expiry !== undefined && values[table.expiry] !== undefined;
-    const expiry = expiryOf(table, values);
-    if (expiry !== null) set['_expires'] = new Date(expiry);
-    const unset: Document = isExpirySet && expiry === null ? { $unset: { _expires: '' } } : {};
-    return { updateOne: { filter: { _id: id }, update: { $set: set, ...unset } } };
-  });
-  await persistently(() => collections.of(table).bulkWrite(updates, { ordered: false }));
 }
 
 export async function removeWhere(

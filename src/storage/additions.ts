@@ -1,0 +1,48 @@
+/** What notes and counts add, the same in every store. */
+import type { Count, Note, StoredRecord } from '../domain/store.ts';
+
+/** All that one call adds to one counter. */
+export interface Addition {
+  readonly id: string;
+  readonly by: number;
+  /** In milliseconds. */
+  readonly expires: number;
+}
+
+/**
+ * @returns what `note` adds, by member
+ * @throws TypeError for what is no number, and for a member that the same note sets: which comes first would be unclear
+ */
+export function noteAdditions<R extends StoredRecord>(note: Note<R>): [string, number][] {
+  const entries: [string, unknown][] = Object.entries(note.add ?? {});
+  return entries.flatMap(([member, by]): [string, number][] => {
+    if (by === undefined) return [];
+    if (typeof by !== 'number' || !Number.isFinite(by)) throw new TypeError(`"${member}" cannot be added ${by} to.`);
+    if (noted(note.values).some(([name]) => name === member)) {
+      throw new TypeError(`A note either sets "${member}" or adds to it.`);
+    }
+    return [[member, by]];
+  });
+}
+
+/** @returns the members that a note sets; one without a value is not there, as in JSON */
+export function noted(values: object): [string, unknown][] {
+  return Object.entries(values).filter(([, value]) => value !== undefined);
+}
+
+/**
+ * @returns one addition for each counter: what has the same id is added up, and kept until the latest of its times
+ * @throws TypeError for what is no whole number and for what is no time
+ */
+export function countAdditions(counts: readonly Count[]): Addition[] {
+  const additions = new Map<string, Addition>();
+  for (const { id, by, expires_at } of counts) {
+    const before = additions.get(id);
+    const sum = by + (before?.by ?? 0);
+    const expires = Math.max(Date.parse(expires_at), before?.expires ?? 0);
+    if (!Number.isSafeInteger(by) || !Number.isSafeInteger(sum)) throw new TypeError(`A counter cannot count ${by}.`);
+    if (Number.isNaN(expires)) throw new TypeError(`A counter cannot be kept until "${expires_at}".`);
+    additions.set(id, { id, by: sum, expires });
+  }
+  return [...additions.values()];
+}
