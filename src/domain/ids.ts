@@ -2,7 +2,8 @@
 import { randomBytes } from 'node:crypto';
 
 // Crockford's base 32: no letter that a person takes for a digit, and 256 is a multiple of 32, so no bias.
-const ALPHABET = '0123456789abcdefghjkmnpqrstvwxyz';
+/** The characters of ids and API keys, by their value. */
+export const BASE32 = '0123456789abcdefghjkmnpqrstvwxyz';
 const LENGTH = 24;
 
 /** The type prefixes; an id says what it names. */
@@ -16,7 +17,7 @@ export function newId(prefix: IdPrefix): string {
 /** @returns `length` characters of base 32, five random bits each. */
 export function randomText(length: number): string {
   let text = '';
-  for (const byte of randomBytes(length)) text += ALPHABET[byte & 31];
+  for (const byte of randomBytes(length)) text += BASE32[byte & 31];
   return text;
 }
 
