@@ -2,7 +2,7 @@
 import { availableParallelism } from 'node:os';
 import Koa from 'koa';
 import { adminApi } from './admin-api/router.ts';
-import { adminScopes } from './admin-api/scopes.ts';
+import { adminScopes, adminScopesByReach } from './admin-api/scopes.ts';
 import { adminAuthentication } from './authorization-server/admin-authentication.ts';
 import { Artifacts } from './authorization-server/artifacts.ts';
 import { EngineClients } from './authorization-server/clients.ts';
@@ -83,8 +83,8 @@ export async function createServer(parts: ServerParts): Promise<Server> {
     feedSecondsSinceHeard: () => catalogue.secondsSinceHeard(),
   });
   const refusals = createRefusals({ logger, metrics });
-  const refused = (ctx: Koa.Context, surface: string) =>
-    refusals.refused(clientAddress(ctx.req, config.trustedProxies), surface);
+  const addressOf = (ctx: Koa.Context) => clientAddress(ctx.req, config.trustedProxies);
+  const refused = (ctx: Koa.Context, surface: string) => refusals.refused(addressOf(ctx), surface);
 
   // The authorization server.
   const keys = new Keys(catalogue, keyring, onError);
@@ -102,6 +102,8 @@ export async function createServer(parts: ServerParts): Promise<Server> {
       catalogue.demandStore();
       return await useOnce(storage, ['assertion', clientId, jti], exp);
     },
+    limits: { issue: () => ({ outcome: 'issue' }) },
+    onChurn: (client_id, isRefused) => logger.warn({ event: 'token.churn', client_id, refused: isRefused }),
     fetch: createOutgoing({ allow: config.outgoingAllow }),
   });
 
@@ -128,6 +130,7 @@ export async function createServer(parts: ServerParts): Promise<Server> {
       knowledge: catalogue,
       storage,
       observer,
+      addressOf,
       onError,
       onOutcome: (endpoint, outcome, ctx) => {
         if (outcome === 'invalid_client') refused(ctx, endpoint);
@@ -140,13 +143,23 @@ export async function createServer(parts: ServerParts): Promise<Server> {
     adminApi({
       storage,
       observer,
-      authenticate: adminAuthentication(reader, catalogue, adminResource(issuer)),
+      authenticate: adminAuthentication({
+        reader,
+        storage,
+        knowledge: catalogue,
+        resource: adminResource(issuer),
+        scopesByReach: adminScopesByReach(),
+        limits: { admit: () => ({ admitted: true }) },
+        onKeyUsed: () => undefined,
+      }),
+      trustedProxies: config.trustedProxies,
       issuer,
       allowsPlainHttp: config.outgoingAllow.length > 0,
       keyring,
       secrets,
-      issueToken: (clientId, request) =>
-        issueTokenFor({ issuer, keys, lookup: catalogue, opaque }, catalogue, clientId, request),
+      sealer,
+      issueToken: (clientId, order) =>
+        issueTokenFor({ issuer, keys, lookup: catalogue, opaque }, catalogue, clientId, order),
       readToken: async (token) => (await reader.read(token))?.claims,
       cursorKey: serverKeys.cursor,
       idempotencyKey: serverKeys.idempotency,

@@ -1,5 +1,6 @@
 /** The admin API as middleware: access, problems, its operations and its own description. */
 import type { Context, Middleware } from 'koa';
+import { sessionCookieName } from '../domain/members/sessions.ts';
 import type { Storage } from '../domain/store.ts';
 import type { ChangeObserver } from '../domain/unit.ts';
 import type { Authenticate } from '../http/access.ts';
@@ -14,6 +15,8 @@ export interface AdminParts extends AdminServices {
   readonly storage: Storage;
   readonly observer: ChangeObserver;
   readonly authenticate: Authenticate;
+  /** How many proxies in front are believed about where a request came from. */
+  readonly trustedProxies: number;
   readonly cursorKey: Buffer;
   readonly idempotencyKey: Buffer;
   /** Told of everything that is no answer of ours. */
@@ -30,6 +33,7 @@ export function adminApi(parts: AdminParts): Middleware {
     ...parts,
     prefix: ADMIN_PATH,
     realm: `${parts.issuer}${ADMIN_PATH}`,
+    browsers: { cookie: sessionCookieName(parts.issuer), origin: new URL(parts.issuer).origin },
     services: parts,
   });
   return async function adminApi(ctx, next) {
@@ -48,6 +52,7 @@ export function adminApiDocument(issuer: string): object {
     description: 'Manages applications, their clients and secrets, APIs, roles and signing keys.',
     issuer,
     prefix: ADMIN_PATH,
+    cookie: sessionCookieName(issuer),
     scopes: Object.fromEntries(adminScopes().map(({ name, description }) => [name, description])),
   });
 }

@@ -1,33 +1,69 @@
-/** Who holds a token for the admin API. */
-import type { Principal } from '../domain/access/principal.ts';
+/** For whom a credential speaks at the admin API: a token, a personal API key or a session. */
+import { memberPrincipal } from '../domain/access/member-principal.ts';
+import { admitPersonalKey, type PersonalKeyParts } from '../domain/access/personal-key.ts';
 import { permissionsOf } from '../domain/catalogue/holding.ts';
+import { findSession, isCsrfToken } from '../domain/members/sessions.ts';
+import type { Storage } from '../domain/store.ts';
 import { type Knowledge, statusOf } from '../domain/tokens/token-status.ts';
+import type { Authenticate, Authenticated } from '../http/access.ts';
+import { HttpError } from '../http/problem.ts';
 import type { TokenReader } from './token-reader.ts';
 
-/**
- * @returns a function that gives the principal behind a bearer token, or undefined: `typ` must be `at+jwt` and `aud`
- * exactly the admin API (RFC 9068 section 4)
- */
-export function adminAuthentication(
-  reader: TokenReader,
-  knowledge: Knowledge & { secondsToServe(): number },
-  resource: string,
-): (bearer: string) => Promise<Principal | undefined> {
-  return async function authenticate(bearer) {
+export interface AdminAuthenticationParts extends PersonalKeyParts {
+  readonly reader: TokenReader;
+  readonly storage: Storage;
+  readonly knowledge: PersonalKeyParts['knowledge'] & Knowledge & { secondsToServe(): number };
+}
+
+/** @returns the function that tells for whom a credential speaks, or undefined where it is not good here */
+export function adminAuthentication(parts: AdminAuthenticationParts): Authenticate {
+  return async function authenticate({ kind, text, address }) {
     // What is too old to issue by is too old to administer by.
-    knowledge.secondsToServe();
-    const read = await reader.read(bearer);
-    if (read === undefined || read.typ !== 'at+jwt' || read.claims.aud !== resource) return undefined;
-    const status = await statusOf(knowledge, read.claims);
-    if (!status.active) return undefined;
-    // A token's scopes count no further than its client's rights reach today.
-    const rights = status.standing.rights.get(status.api.id) ?? new Set();
-    return {
-      kind: 'machine',
-      client_id: read.claims.client_id,
-      scopes: new Set(read.claims.scp.filter((scope) => rights.has(scope))),
-      holds: permissionsOf(status.standing),
-      role_ids: status.standing.client.role_ids,
-    };
+    parts.knowledge.secondsToServe();
+    if (kind === 'bearer') return await byToken(parts, text);
+    return kind === 'api_key' ? await byKey(parts, text, address) : await bySession(parts, text);
+  };
+}
+
+/** `typ` must be `at+jwt` and `aud` exactly the admin API (RFC 9068 section 4). */
+async function byToken(
+  { reader, knowledge, resource }: AdminAuthenticationParts,
+  token: string,
+): Promise<Authenticated | undefined> {
+  const read = await reader.read(token);
+  if (read === undefined || read.typ !== 'at+jwt' || read.claims.aud !== resource) return undefined;
+  const status = await statusOf(knowledge, read.claims);
+  if (!status.active) return undefined;
+  const { client_id, scp } = read.claims;
+  // A token's scopes count no further than its client's rights reach today.
+  const rights = status.standing.rights.get(status.api.id) ?? new Set();
+  const principal = {
+    kind: 'machine',
+    client_id,
+    scopes: new Set(scp.filter((scope) => rights.has(scope))),
+    holds: permissionsOf(status.standing),
+    role_ids: status.standing.client.role_ids,
+  } as const;
+  return { principal };
+}
+
+async function byKey(
+  parts: AdminAuthenticationParts,
+  key: string,
+  address: string | undefined,
+): Promise<Authenticated | undefined> {
+  const admission = await admitPersonalKey(parts, key, address, Date.now());
+  if (admission === undefined || 'principal' in admission) return admission;
+  throw new HttpError('too_many_requests', "This key's limit is reached.", {
+    'Retry-After': String(admission.retry_after_seconds),
+  });
+}
+
+async function bySession(parts: AdminAuthenticationParts, token: string): Promise<Authenticated | undefined> {
+  const found = await findSession(parts.storage, token, Date.now());
+  if (found === undefined) return undefined;
+  return {
+    principal: memberPrincipal(found.member, null, parts.knowledge, parts),
+    isCsrfToken: (presented) => isCsrfToken(found.session, presented),
   };
 }

@@ -1,27 +1,27 @@
 /** One request to an operation, step by step: every operation goes through the same ones in the same order. */
 import type { Context } from 'koa';
-import { principalName } from '../domain/access/principal.ts';
+import { type Principal, principalName } from '../domain/access/principal.ts';
 import { DomainError, invalid, type Mistake, notFound } from '../domain/errors.ts';
 import type { Storage } from '../domain/store.ts';
 import type { ChangeObserver, Unit } from '../domain/unit.ts';
-import { type Authenticate, admit } from './access.ts';
+import { admit, type Door } from './access.ts';
 import { untilCommitted } from './attempts.ts';
+import { clientAddress } from './client-address.ts';
 import { demandMatch } from './conditional.ts';
+import { cookieOf } from './credential.ts';
 import { type Claim, claim, idempotencyKeyOf, type Outcome } from './idempotency.ts';
 import { contentTypeOf, type JsonBody, parseJson, readBytes } from './json-body.ts';
-import { type Bytes, type Inquiry, isAboutOne, type Operation } from './operation.ts';
+import { type Bytes, type Inquiry, isAboutOne, type Operation, type Request } from './operation.ts';
 import { type ListQuery, readPage } from './page.ts';
 import { outcomeOf, replay, respond } from './respond.ts';
 import { checkBody, checkQuery, readableMembers, together, withoutReadOnly } from './validation.ts';
 
 /** What a surface gives to all its operations. */
-export interface Surface<Services> {
+export interface Surface<Services> extends Door {
   /** In front of every path. */
   readonly prefix: string;
-  readonly realm: string;
   readonly storage: Storage;
   readonly observer: ChangeObserver;
-  readonly authenticate: Authenticate;
   readonly cursorKey: Buffer;
   readonly idempotencyKey: Buffer;
   readonly services: Services;
@@ -51,10 +51,19 @@ export async function answer<Services>(
   operation: Operation<Services>,
   surface: Surface<Services>,
 ): Promise<void> {
-  const principal = await admit(ctx, operation.scope, surface);
+  const principal = await admit(ctx, operation, surface);
   if (Object.values(params).some((value) => !isName(value))) throw notFound(operation.tag.toLowerCase());
-  const exchange = new Exchange(ctx, { params, principal, ...surface }, operation, surface);
-  await exchange.answer();
+  const { storage, services } = surface;
+  const inquiry = { params, principal, request: requestOf(ctx, surface), storage, services };
+  await new Exchange(ctx, inquiry, operation, surface).answer();
+}
+
+function requestOf(ctx: Context, { trustedProxies }: Door): Request {
+  return {
+    address: clientAddress(ctx.req, trustedProxies),
+    origin: ctx.req.headers.origin,
+    cookie: (name) => cookieOf(ctx, name),
+  };
 }
 
 // Nothing that is stored has such a name.
@@ -65,18 +74,18 @@ function isName(value: string): boolean {
 /** What the steps of one request share. */
 class Exchange<Services> {
   readonly #ctx: Context;
-  readonly #inquiry: Inquiry<Services>;
+  readonly #inquiry: Inquiry<Services, string, Principal | undefined>;
   readonly #operation: Operation<Services>;
   readonly #surface: Surface<Services>;
 
   constructor(
     ctx: Context,
-    { params, principal, storage, services }: Inquiry<Services>,
+    inquiry: Inquiry<Services, string, Principal | undefined>,
     operation: Operation<Services>,
     surface: Surface<Services>,
   ) {
     this.#ctx = ctx;
-    this.#inquiry = { params, principal, storage, services };
+    this.#inquiry = inquiry;
     this.#operation = operation;
     this.#surface = surface;
   }
@@ -98,10 +107,11 @@ class Exchange<Services> {
   }
 
   async #receive(): Promise<Sent> {
-    const { body, upload, method, query: querySchema } = this.#operation;
+    const { body, upload, method, scope, query: querySchema } = this.#operation;
     const { req } = this.#ctx;
     const { value: query, mistakes } = checkQuery(querySchema, this.#ctx.querystring);
-    const key = method === 'post' ? this.#attempt(() => idempotencyKeyOf(this.#ctx)) : {};
+    // What is answered to nobody in particular, or with cookies, is not kept to be answered again.
+    const key = method === 'post' && scope !== null ? this.#attempt(() => idempotencyKeyOf(this.#ctx)) : {};
     const sent = { key: key.value, query, mistakes: [...mistakes, ...(key.mistakes ?? [])] };
     if (upload) {
       const type = contentTypeOf(req, upload);
@@ -166,15 +176,16 @@ class Exchange<Services> {
     const { prepare } = this.#operation;
     try {
       const prepared = await prepare?.({ ...this.#inquiry, found: first, body: firstBody });
-      const outcome = await untilCommitted(this.#surface, async (unit, again) => {
+      const { outcome, cookies } = await untilCommitted(this.#surface, async (unit, again) => {
         // What was read before something slow, or before a failed attempt, may have changed.
         const found = again || prepare ? await this.#find() : first;
         const body = again ? await this.#validate(sent, found) : firstBody;
         const answered = await this.#run(unit, { ...sent, found, body, prepared });
         const outcome = outcomeOf(this.#operation, answered, this.#surface.prefix);
         claimed?.complete(unit, outcome);
-        return outcome;
+        return { outcome, cookies: answered.cookies };
       });
+      if (cookies) this.#ctx.set('Set-Cookie', [...cookies]);
       respond(this.#ctx, this.#operation, outcome);
     } catch (error) {
       // Where even this fails, the lease ends the claim.

@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import type { Middleware } from 'koa';
 import { z } from 'zod';
 import { createDocument, type ZodOpenApiOperationObject, type ZodOpenApiPathsObject } from 'zod-openapi';
+import type { Reach } from '../domain/access/reach.ts';
 import { isKnown } from './conditional.ts';
 import { isAboutOne, type Operation, parametersOf } from './operation.ts';
 import { HttpError, PROBLEMS, Problem, type ProblemKind } from './problem.ts';
@@ -16,15 +17,22 @@ export interface ApiDescription {
   readonly prefix: string;
   /** Every scope with its meaning. */
   readonly scopes: Readonly<Record<string, string>>;
+  /** The name of the session's cookie. */
+  readonly cookie: string;
 }
 
-const SECURITY = 'oauth2';
+const REACH_TEXTS: Readonly<Record<Reach, string>> = {
+  developer: 'For all members, each on what he owns.',
+  platform_owner: 'For platform owners.',
+  in_person: 'For platform owners who are signed in; no personal key reaches it.',
+};
+
 const MAX_AGE_SECONDS = 300;
 
 /** @returns the OpenAPI 3.1 document of these operations */
 export function openApiDocument<Services>(
   operations: readonly Operation<Services>[],
-  { title, version, description, issuer, prefix, scopes }: ApiDescription,
+  { title, version, description, issuer, prefix, scopes, cookie }: ApiDescription,
 ): object {
   const paths: ZodOpenApiPathsObject = {};
   for (const operation of operations) {
@@ -39,10 +47,23 @@ export function openApiDocument<Services>(
     paths,
     components: {
       securitySchemes: {
-        [SECURITY]: {
+        oauth2: {
           type: 'oauth2',
           description: `A token for the resource ${issuer}${prefix}.`,
           flows: { clientCredentials: { tokenUrl: `${issuer}/oauth2/token`, scopes: { ...scopes } } },
+        },
+        api_key: {
+          type: 'apiKey',
+          in: 'header',
+          name: 'x-api-key',
+          description: 'A personal API key made for the admin API.',
+        },
+        session: {
+          type: 'apiKey',
+          in: 'cookie',
+          name: cookie,
+          description:
+            'Who is signed in. Writes need the same `Origin` and the session’s `csrf_token` as `X-CSRF-Token`.',
         },
       },
     },
@@ -70,15 +91,15 @@ export function serveDocument(path: string, document: object): Middleware {
 }
 
 function described<Services>(operation: Operation<Services>): ZodOpenApiOperationObject {
-  const { operation_id, summary, description, tag, scope, status, query } = operation;
+  const { operation_id, summary, description, tag, status, query } = operation;
   const parameters = parametersOf(operation.path);
   const content = requestContent(operation);
   const described: ZodOpenApiOperationObject = {
     operationId: operation_id,
     summary,
-    description: `${description ? `${description} ` : ''}Needs the scope \`${scope}\`.`,
+    description: [description, accessText(operation)].filter((text) => text !== undefined).join(' '),
     tags: [tag],
-    security: [{ [SECURITY]: [scope] }],
+    ...accessOf(operation),
     requestParams: {
       ...(parameters.length > 0 && {
         path: z.object(Object.fromEntries(parameters.map((name) => [name, z.string()]))),
@@ -101,6 +122,18 @@ function described<Services>(operation: Operation<Services>): ZodOpenApiOperatio
   return described;
 }
 
+function accessText<Services>({ scope, session, reach = 'developer' }: Operation<Services>): string {
+  if (scope === null) return session ? 'For members who are signed in.' : 'Needs no credential.';
+  return `Needs the scope \`${scope}\`. ${REACH_TEXTS[reach]}`;
+}
+
+/** Which credentials open an operation, and how far it reaches among members. */
+function accessOf<Services>({ scope, session, reach = 'developer' }: Operation<Services>) {
+  if (scope === null) return { security: session ? [{ session: [] }] : [] };
+  const byKey = reach === 'in_person' ? [] : [{ api_key: [] }];
+  return { security: [{ oauth2: [scope] }, ...byKey, { session: [] }], 'x-latchkey-reach': reach };
+}
+
 function requestContent<Services>({ method, body, upload }: Operation<Services>) {
   if (upload) return binary(upload);
   if (!body) return undefined;
@@ -120,7 +153,7 @@ function binary(types: readonly string[]) {
 function requestHeaders<Services>(operation: Operation<Services>): Record<string, z.ZodType> {
   const headers: Record<string, z.ZodType> = {};
   const { method } = operation;
-  if (method === 'post') {
+  if (method === 'post' && operation.scope !== null) {
     const description = 'The same key and body within 24 hours get the same answer, and nothing is done twice.';
     headers['Idempotency-Key'] = z.string().min(1).max(255).optional().meta({ description });
   }
@@ -133,7 +166,7 @@ function requestHeaders<Services>(operation: Operation<Services>): Record<string
   return headers;
 }
 
-function responseHeaders<Services>({ status, method, result, download }: Operation<Services>) {
+function responseHeaders<Services>({ status, method, scope, result, download }: Operation<Services>) {
   const isOne = result !== undefined && !(result instanceof z.ZodObject && 'next_cursor' in result.shape);
   return {
     ...((isOne || download) && {
@@ -142,12 +175,13 @@ function responseHeaders<Services>({ status, method, result, download }: Operati
     ...(status === 201 && {
       Location: { description: 'Where it is from now on.', schema: { type: 'string' as const } },
     }),
-    ...(method === 'post' && {
-      'Idempotency-Replayed': {
-        description: '`true` where an earlier answer is repeated.',
-        schema: { type: 'string' as const },
-      },
-    }),
+    ...(method === 'post' &&
+      scope !== null && {
+        'Idempotency-Replayed': {
+          description: '`true` where an earlier answer is repeated.',
+          schema: { type: 'string' as const },
+        },
+      }),
   };
 }
 

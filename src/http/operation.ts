@@ -3,17 +3,12 @@
  * Knows nothing of any noun.
  */
 import type { z } from 'zod';
-import type { Principal } from '../domain/access/principal.ts';
+import type { MemberPrincipal, Principal } from '../domain/access/principal.ts';
+import type { Reach } from '../domain/access/reach.ts';
 import type { Mistake } from '../domain/errors.ts';
 import type { Storage, StoredRecord, Table, Where } from '../domain/store.ts';
 import type { Unit } from '../domain/unit.ts';
 import type { Page } from './page.ts';
-
-/**
- * How far an operation reaches among members: `developer` for all of them, each on what he owns; `platform_owner` for
- * those, also by their personal keys; `in_person` for platform owners who are signed in.
- */
-export type Reach = 'developer' | 'platform_owner' | 'in_person';
 
 export type Method = 'get' | 'post' | 'put' | 'patch' | 'delete';
 
@@ -24,10 +19,28 @@ export type Parameter<Path extends string> = Path extends `${string}:${infer Nam
     ? Name
     : never;
 
+/** Who asks: with a scope anyone, with a session a member, without either nobody knows. */
+export type Asker<Scope extends string | null, Session extends boolean> = [Scope] extends [string]
+  ? Principal
+  : [Session] extends [true]
+    ? MemberPrincipal
+    : undefined;
+
+/** What operations that sign people in look at, beside the body. */
+export interface Request {
+  /** Where it came from, with the proxies that are trusted; undefined where nobody knows. */
+  readonly address: string | undefined;
+  /** The `Origin` that the browser named. */
+  readonly origin: string | undefined;
+  /** @returns a cookie's value; undefined where it was not sent, or sent twice */
+  cookie(name: string): string | undefined;
+}
+
 /** Who asks for what: all that is known before the body is read. */
-export interface Inquiry<Services, Path extends string = string> {
+export interface Inquiry<Services, Path extends string = string, Who = Principal> {
   readonly params: Readonly<Record<Parameter<Path>, string>>;
-  readonly principal: Principal;
+  readonly principal: Who;
+  readonly request: Request;
   readonly storage: Storage;
   readonly services: Services;
 }
@@ -39,7 +52,8 @@ export interface Bytes {
 }
 
 /** One attempt at an operation. Everything that it writes goes into `unit`. */
-export interface Call<Services, Path extends string, Found, Query, Body, Prepared> extends Inquiry<Services, Path> {
+export interface Call<Services, Path extends string, Found, Query, Body, Prepared, Who>
+  extends Inquiry<Services, Path, Who> {
   readonly unit: Unit;
   readonly found: Found;
   readonly query: Query;
@@ -61,6 +75,8 @@ export interface Answer<Result> {
   readonly location?: string;
   /** The secret that this answer shows, with which its replay ends. */
   readonly secret_id?: string;
+  /** Values of `Set-Cookie`. A replay does not repeat them. */
+  readonly cookies?: readonly string[];
 }
 
 export interface Declaration<
@@ -71,6 +87,7 @@ export interface Declaration<
   Body extends z.ZodType,
   Result extends z.ZodType,
   Prepared,
+  Who = Principal,
 > {
   readonly method: Method;
   readonly path: Path;
@@ -80,8 +97,10 @@ export interface Declaration<
   readonly operation_id: string;
   /** The noun. */
   readonly tag: string;
-  /** `<segment>:read` or `:write`, the segment being the last collection in the path. */
-  readonly scope: string;
+  /** `<segment>:read` or `:write`, the segment being the last collection in the path; null for no credential at all. */
+  readonly scope: string | null;
+  /** With `scope: null`: for every member who is signed in, and nobody else. */
+  readonly session?: boolean;
   /** Which members may do it, beside machines whose token has the scope; developers where left out. */
   readonly reach?: Reach;
   readonly query?: Query;
@@ -93,25 +112,34 @@ export interface Declaration<
   /** The answer is a file of one of these types instead of JSON. */
   readonly download?: readonly string[];
   /** Reads what the path names. @throws DomainError `not_found` */
-  find?(inquiry: Inquiry<Services, Path>): Promise<Found>;
+  find?(inquiry: Inquiry<Services, Path, Who>): Promise<Found>;
   /** How what was found looks now: `PATCH` accepts read-only members with these values. */
-  view?(inquiry: Inquiry<Services, Path> & { readonly found: Found }): Promise<object>;
+  view?(inquiry: Inquiry<Services, Path, Who> & { readonly found: Found }): Promise<object>;
   /**
    * The mistakes that no schema sees, told of those members that could be read: asked where others could not, so that
    * all mistakes are named at once. `run` makes the same checks and decides.
    */
   check?(
-    inquiry: Inquiry<Services, Path> & { found: Found; body: Partial<z.output<Body>> },
+    inquiry: Inquiry<Services, Path, Who> & { found: Found; body: Partial<z.output<Body>> },
   ): Promise<readonly Mistake[]> | readonly Mistake[];
   /** What takes long and depends on nothing that may change: done once, before the attempts. */
-  prepare?(call: Inquiry<Services, Path> & { found: Found; body: z.output<Body> }): Promise<Prepared>;
+  prepare?(call: Inquiry<Services, Path, Who> & { found: Found; body: z.output<Body> }): Promise<Prepared>;
   run(
-    call: Call<Services, Path, Found, z.output<Query>, z.output<Body>, Prepared>,
+    call: Call<Services, Path, Found, z.output<Query>, z.output<Body>, Prepared, Who>,
   ): Promise<Answer<z.input<Result> | Bytes>>;
 }
 
 /** Any operation, where its types do not matter. */
-export type Operation<Services> = Declaration<Services, string, unknown, z.ZodType, z.ZodType, z.ZodType, unknown>;
+export type Operation<Services> = Declaration<
+  Services,
+  string,
+  unknown,
+  z.ZodType,
+  z.ZodType,
+  z.ZodType,
+  unknown,
+  Principal | undefined
+>;
 
 /** @returns the function that declares operations which use these services */
 export function operationsFor<Services>() {
@@ -122,7 +150,14 @@ export function operationsFor<Services>() {
     Body extends z.ZodType = z.ZodUndefined,
     Result extends z.ZodType = z.ZodUndefined,
     Prepared = undefined,
-  >(declaration: Declaration<Services, Path, Found, Query, Body, Result, Prepared>): Operation<Services> {
+    Scope extends string | null = string,
+    Session extends boolean = false,
+  >(
+    declaration: Declaration<Services, Path, Found, Query, Body, Result, Prepared, Asker<Scope, Session>> & {
+      readonly scope: Scope;
+      readonly session?: Session;
+    },
+  ): Operation<Services> {
     // The types hold within a declaration; whoever serves it passes on only what its own schemas made.
     return declaration as unknown as Operation<Services>;
   };

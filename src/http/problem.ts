@@ -11,6 +11,7 @@ export type HttpErrorKind =
   | 'method_not_allowed'
   | 'too_large'
   | 'unsupported_media_type'
+  | 'too_many_requests'
   | 'internal';
 
 export type ProblemKind = ErrorKind | HttpErrorKind;
@@ -28,6 +29,7 @@ export const PROBLEMS: Readonly<Record<ProblemKind, { status: number; title: str
   too_large: { status: 413, title: 'The request is too large' },
   unsupported_media_type: { status: 415, title: 'The content type is not supported' },
   invalid: { status: 422, title: 'The request breaks a rule' },
+  too_many_requests: { status: 429, title: 'Too many requests; try again later' },
   internal: { status: 500, title: 'Something went wrong here' },
   busy: { status: 503, title: 'Too busy; try again shortly' },
   unavailable: { status: 503, title: 'Unavailable; try again shortly' },

@@ -12,7 +12,8 @@ for (const store of stores()) {
   describe(store.name, { skip: store.skip }, () => {
     test('every operation needs a credential, and its scope', async (t) => {
       const a = await admin(t, store);
-      for (const { method, path, scope } of operations) {
+      const guarded = operations.filter(({ scope }) => scope !== null);
+      for (const { method, path, scope } of guarded) {
         const url = path.replaceAll(/:[a-z_]+/g, 'nothing');
         const anonymous = await a.call(method.toUpperCase(), url, undefined, { bearer: null });
         assert.equal(anonymous.status, 401);
@@ -21,12 +22,12 @@ for (const store of stores()) {
         const unknown = await a.call(method.toUpperCase(), url, undefined, { bearer: 'stolen' });
         assert.equal(unknown.status, 401);
         assert.equal(unknown.headers.get('www-authenticate'), `${REALM}, error="invalid_token"`);
-        const others = operations.flatMap((other) => (other.scope === scope ? [] : [other.scope]));
+        const others = guarded.flatMap((other) => (other.scope === null || other.scope === scope ? [] : [other.scope]));
         const narrow = await a.call(method.toUpperCase(), url, undefined, { bearer: a.machine(others) });
         assert.equal(narrow.status, 403, `${method} ${path}`);
         assert.equal(narrow.headers.get('www-authenticate'), `${REALM}, error="insufficient_scope", scope="${scope}"`);
       }
-      assert.equal(a.refusals.length, operations.length * 3);
+      assert.equal(a.refusals.length, guarded.length * 3);
     });
 
     test('a credential in another scheme, in the query or sent twice is none', async (t) => {
@@ -92,7 +93,7 @@ for (const store of stores()) {
       const a = await admin(t, store);
       const { application, client } = await furnish(a);
       const [secret] = (await a.must(200, 'GET', `/clients/${client.id}/secrets`)).data;
-      const scopes = operations.map(({ scope }) => scope);
+      const scopes = operations.flatMap(({ scope }) => scope ?? []);
       for (const bearer of [
         a.machine(scopes, [], client.id),
         a.machine([...scopes, 'ownership:write'], [], client.id),

@@ -62,7 +62,8 @@ export interface Admin {
 export async function admin(t: Pick<TestContext, 'after'>, store: Store): Promise<Admin> {
   const { uri, dispose } = await store.fresh();
   const storage = await openStorage(uri);
-  const keyring = new SigningKeyring(storage, new Sealer(randomBytes(32)), 600);
+  const sealer = new Sealer(randomBytes(32));
+  const keyring = new SigningKeyring(storage, sealer, 600);
   const setUp = new Unit();
   const { id: adminApiId } = createAdminApi(setUp, ISSUER, adminScopes());
   await keyring.ensure(setUp, 'RS256');
@@ -79,15 +80,18 @@ export async function admin(t: Pick<TestContext, 'after'>, store: Store): Promis
     adminApi({
       storage,
       observer: async () => {},
-      authenticate: async (bearer) => {
-        const principal = principals.get(bearer);
-        if (principal?.kind !== 'machine') return principal;
+      authenticate: async ({ kind, text }) => {
+        const principal = principals.get(text);
+        if (principal === undefined || kind !== 'bearer') return undefined;
+        if (principal.kind === 'member') return { principal };
         const client = await storage.get(clients, principal.client_id);
-        return { ...principal, role_ids: client?.role_ids ?? [] };
+        return { principal: { ...principal, role_ids: client?.role_ids ?? [] } };
       },
+      trustedProxies: 0,
       allowsPlainHttp: true,
       issuer: ISSUER,
       keyring,
+      sealer,
       secrets: new Secrets({ tag: randomBytes(32), fingerprint: randomBytes(32) }, 4, 1000),
       issueToken: async (_, { scope }) => ({ ...issued, scope: scope ?? '' }),
       readToken: async (token) => tokens.get(token),

@@ -14,7 +14,7 @@ import { stores } from '../support/stores.ts';
 import { type Admin, type Answer, admin, type Furnished, furnish, ISSUER, ORDERS } from './admin.ts';
 
 const ADMIN = `${ISSUER}/admin/v1`;
-const WRITES = operations.map(({ scope }) => scope);
+const WRITES = operations.flatMap(({ scope }) => scope ?? []);
 
 interface Attempt {
   readonly what: string;

@@ -45,7 +45,8 @@ export function isPlatformOwner(principal: Principal): boolean {
 }
 
 /** @returns one name for the principal, for what is kept of its requests. Keys of one member are different callers. */
-export function principalName(principal: Principal): string {
+export function principalName(principal: Principal | undefined): string {
+  if (principal === undefined) return 'anyone';
   if (principal.kind === 'machine') return `machine:${principal.client_id}`;
   return `member:${principal.member_id}${principal.key === null ? '' : `:${principal.key.id}`}`;
 }

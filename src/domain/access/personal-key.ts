@@ -1,0 +1,59 @@
+/** Whether a personal key opens the admin API, and to whom. What the key itself restricts holds here as at any door. */
+import { readApiKey } from '../api-keys/presented-key.ts';
+import type { KeyStanding } from '../catalogue/key-standing.ts';
+import type { Limits } from '../limits/limits.ts';
+import type { Policy } from '../limits/policies.ts';
+import { type AdminReach, type AdminScopeKnowledge, memberPrincipal } from './member-principal.ts';
+import type { MemberPrincipal } from './principal.ts';
+
+export interface PersonalKeyParts extends AdminReach {
+  readonly knowledge: AdminScopeKnowledge & {
+    keyStanding(id: string): Promise<KeyStanding | undefined>;
+    policy(id: string): Policy | undefined;
+  };
+  readonly limits: Pick<Limits, 'admit'>;
+  /** Told of each use. */
+  readonly onKeyUsed: (keyId: string, at: number) => void;
+}
+
+export type KeyAdmission = { readonly principal: MemberPrincipal } | { readonly retry_after_seconds: number };
+
+/**
+ * @param address from where it was sent, as far as anyone knows
+ * @param now milliseconds
+ * @returns whom it speaks for, or when to try again where its policy's limit is reached; undefined where it opens nothing
+ * @throws DomainError `unavailable` where that cannot be told or counted
+ */
+export async function admitPersonalKey(
+  parts: PersonalKeyParts,
+  presented: string,
+  address: string | undefined,
+  now: number,
+): Promise<KeyAdmission | undefined> {
+  const { knowledge, limits } = parts;
+  const read = await readApiKey(knowledge, presented, now);
+  if (read.outcome !== 'genuine' || read.credential.kind !== 'api_key') return undefined;
+  const { standing } = read.credential;
+  const { key, member, restrictions } = standing;
+  if (member === null || !isForAdministration(standing, knowledge.apiByIdentifier(parts.resource)?.id))
+    return undefined;
+  if (!restrictions.every(({ addresses }) => addresses === null || addresses.has(address))) return undefined;
+  const policyIds = new Set(restrictions.flatMap(({ policyId }) => policyId ?? []));
+  const policies = [...policyIds].flatMap((id) => knowledge.policy(id) ?? []);
+  if (policies.length > 0) {
+    const admission = await limits.admit(key.id, policies);
+    if (!admission.admitted) return { retry_after_seconds: admission.retry_after_seconds };
+  }
+  parts.onKeyUsed(key.id, now);
+  return { principal: memberPrincipal(member, key, knowledge, parts) };
+}
+
+function isForAdministration({ key, enabled, profile }: KeyStanding, adminApiId: string | undefined): boolean {
+  const isOurs = key.kind === 'personal' && key.for === 'admin' && enabled && key.leaked_at === null;
+  if (!isOurs || profile === null) return isOurs;
+  // A profile narrows to its collections' APIs, and lets in keys only where they are what it takes.
+  const { record, apiIds } = profile;
+  return (
+    record.enabled && record.authentication.method === 'token' && adminApiId !== undefined && apiIds.has(adminApiId)
+  );
+}
