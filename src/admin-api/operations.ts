@@ -4,6 +4,8 @@ import { applicationLogoOperations } from './application-logos.ts';
 import { applicationOperations } from './applications.ts';
 import { clientSecretOperations } from './client-secrets.ts';
 import { clientOperations } from './clients.ts';
+import { collectionOperations } from './collections.ts';
+import { policyOperations } from './policies.ts';
 import { revocationOperations } from './revocations.ts';
 import { roleOperations } from './roles.ts';
 import { signingKeyOperations } from './signing-keys.ts';
@@ -11,6 +13,8 @@ import { signingKeyOperations } from './signing-keys.ts';
 export const operations = [
   ...apiOperations,
   ...roleOperations,
+  ...collectionOperations,
+  ...policyOperations,
   ...applicationOperations,
   ...applicationLogoOperations,
   ...clientOperations,

@@ -20,6 +20,8 @@ export type Grant = { readonly at: string } & (
   /** An API may take tokens without any scope (`allow_no_scope`): then being a client's default is a right. */
   | { readonly default_api: string }
   | { readonly owner: string | null }
+  /** An API in a collection: whoever was kept from it by the collection has what it holds there. */
+  | { readonly collection_api: string }
 );
 
 /** What the decision looks up. */
@@ -33,6 +35,10 @@ export function mayGrant(principal: Principal, grant: Grant, { builtInApis }: Gr
   if (isPlatformOwner(principal)) return true;
   if ('role_id' in grant) return principal.role_ids.includes(grant.role_id);
   if ('default_api' in grant) return principal.holds.some(({ api_id }) => api_id === grant.default_api);
+  if ('collection_api' in grant) {
+    const { collection_api } = grant;
+    return !builtInApis.has(collection_api) && principal.holds.some(({ api_id }) => api_id === collection_api);
+  }
   if (!('permission' in grant)) return false;
   const { api_id, scope } = grant.permission;
   if (builtInApis.has(api_id)) return false;
@@ -106,7 +112,10 @@ export function demandForeign(principal: Principal, clientId: string): void {
 }
 
 async function grantKnowledge(storage: Storage, grants: readonly Grant[]): Promise<GrantKnowledge> {
-  const apiIds = grants.flatMap((grant) => ('permission' in grant ? [grant.permission.api_id] : []));
+  const apiIds = grants.flatMap((grant) => {
+    if ('collection_api' in grant) return [grant.collection_api];
+    return 'permission' in grant ? [grant.permission.api_id] : [];
+  });
   const named = await storage.getMany(apis, [...new Set(apiIds)]);
   return { builtInApis: new Set(named.filter(({ built_in }) => built_in).map(({ id }) => id)) };
 }

@@ -1,0 +1,80 @@
+/**
+ * What may be done with policies. There is no rule of granting here: a policy hands out nothing, and how much may be
+ * asked is decided by whoever may write policies, which is for platform owners and the machines that they let do it.
+ */
+import { z } from 'zod';
+import { invalid, type Mistake } from '../errors.ts';
+import { newId } from '../ids.ts';
+import { changesNothing, definedIn } from '../merge.ts';
+import type { Work } from '../work.ts';
+import { Policy, policies, Quota, RateLimit, TokenIssuance } from './policies.ts';
+
+const { name, max_token_lifetime_seconds } = Policy.shape;
+const example = { name: 'Partners', rate_limit: { requests: 100, per_seconds: 1 } };
+
+/** What a policy is made from. */
+export const PolicyDraft = z
+  .strictObject({
+    name,
+    rate_limit: RateLimit.nullable().default(null),
+    quota: Quota.nullable().default(null),
+    max_token_lifetime_seconds: max_token_lifetime_seconds.default(null),
+    token_issuance: TokenIssuance.nullable().default(null),
+  })
+  .meta({ id: 'PolicyDraft', example });
+export type PolicyDraft = z.output<typeof PolicyDraft>;
+
+/** What of a policy may be changed; what is left out within a limit stays as it is, too (RFC 7396). */
+export const PolicyChanges = z
+  .strictObject({
+    name,
+    rate_limit: RateLimit.partial().nullable(),
+    quota: Quota.partial().nullable(),
+    max_token_lifetime_seconds,
+    token_issuance: TokenIssuance.partial().nullable(),
+  })
+  .partial()
+  .meta({ id: 'PolicyChanges', example: { rate_limit: { requests: 200 } } });
+export type PolicyChanges = z.output<typeof PolicyChanges>;
+
+const LIMITS = { rate_limit: RateLimit, quota: Quota, token_issuance: TokenIssuance };
+
+/** @returns what is missing from limits that would begin with this change */
+export function policyMistakes(before: Policy, changes: PolicyChanges): Mistake[] {
+  const after = merged(before, changes);
+  return Object.entries(LIMITS).flatMap(([limit, { shape }]) => {
+    const value = Reflect.get(after, limit);
+    if (value === undefined || value === null) return [];
+    return Object.keys(shape).flatMap((member) =>
+      Reflect.get(value, member) === undefined ? [{ pointer: `/${limit}/${member}`, detail: 'is required' }] : [],
+    );
+  });
+}
+
+/** Makes a policy, which binds nobody until a profile or a key names it. */
+export function createPolicy({ unit }: Work, draft: PolicyDraft): Policy {
+  return unit.insert(policies, { id: newId('pol'), ...draft });
+}
+
+/** Holds from now on for what is counted already, too. @throws DomainError `invalid` */
+export function changePolicy({ unit }: Work, before: Policy, changes: PolicyChanges): Policy {
+  const mistakes = policyMistakes(before, changes);
+  if (mistakes.length > 0) throw invalid(mistakes);
+  const patch = merged(before, changes) as Partial<Policy>;
+  return changesNothing(before, patch) ? before : unit.replace(policies, before, patch);
+}
+
+/** @throws DomainError at the commit `conflict` while a profile or a key names it */
+export function removePolicy({ unit }: Work, policy: Policy): void {
+  unit.remove(policies, policy);
+}
+
+function merged(before: Policy, changes: PolicyChanges): Partial<PolicyChanges> {
+  const { rate_limit, quota, token_issuance, ...others } = changes;
+  return definedIn({
+    ...others,
+    rate_limit: rate_limit && { ...before.rate_limit, ...definedIn(rate_limit) },
+    quota: quota && { ...before.quota, ...definedIn(quota) },
+    token_issuance: token_issuance && { ...before.token_issuance, ...definedIn(token_issuance) },
+  });
+}
