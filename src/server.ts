@@ -5,7 +5,9 @@ import { adminApi } from './admin-api/router.ts';
 import { adminScopes, adminScopesByReach } from './admin-api/scopes.ts';
 import { adminAuthentication } from './authorization-server/admin-authentication.ts';
 import { Artifacts } from './authorization-server/artifacts.ts';
+import { ClientJwtReader } from './authorization-server/client-jwt-reader.ts';
 import { EngineClients } from './authorization-server/clients.ts';
+import { credentialReader } from './authorization-server/credential-reader.ts';
 import { discovery } from './authorization-server/discovery.ts';
 import { oauthEndpoints } from './authorization-server/endpoints.ts';
 import { createEngine } from './authorization-server/engine.ts';
@@ -21,11 +23,15 @@ import { Secrets } from './domain/clients/secrets.ts';
 import { DomainError } from './domain/errors.ts';
 import type { ServerKeys } from './domain/installation/installation.ts';
 import type { Sealer } from './domain/installation/sealing.ts';
+import { Limiter } from './domain/limits/limiter.ts';
 import { redeemSignInLink } from './domain/members/sign-in-links.ts';
 import { SigningKeyring } from './domain/signing-keys/signing-key-rotation.ts';
 import type { Storage } from './domain/store.ts';
 import { useOnce } from './domain/tokens/replays.ts';
+import { revocationOf } from './domain/tokens/revocations.ts';
 import type { ChangeObserver } from './domain/unit.ts';
+import { Verdicts } from './domain/verdicts/verdicts.ts';
+import { verify } from './gateways/verify.ts';
 import { housekeeping } from './housekeeping.ts';
 import { untilCommitted } from './http/attempts.ts';
 import { clientAddress } from './http/client-address.ts';
@@ -75,6 +81,7 @@ export async function createServer(parts: ServerParts): Promise<Server> {
   const secretKeys = { tag: serverKeys.secret_tag, fingerprint: serverKeys.secret_fingerprint };
   const secrets = new Secrets(secretKeys, bcryptRunningMax(config.workers), BCRYPT_WAITING_MAX);
   const lastUsed = new LastUsed(storage);
+  const limiter = new Limiter({ storage, onError });
   const stopHousekeeping = housekeeping({ storage, lastUsed, keyring, observer, onError });
 
   // What is seen from outside.
@@ -91,10 +98,23 @@ export async function createServer(parts: ServerParts): Promise<Server> {
   const artifactsOf = (model: string) => new Artifacts(storage, sealer, model);
   const opaque = artifactsOf('ClientCredentials');
   const reader = new TokenReader(issuer, keys, opaque);
+  const clientJwts = new ClientJwtReader({ lookup: catalogue, sealer, onError });
+  const credentials = credentialReader({ knowledge: catalogue, tokens: reader, clientJwts });
+  const verdicts = new Verdicts({
+    reader: credentials,
+    knowledge: catalogue,
+    limits: limiter,
+    async useOnce(names, exp) {
+      catalogue.demandStore();
+      return await useOnce(storage, names, exp);
+    },
+    onKeyUsed: (keyId, at) => lastUsed.noteKey(keyId, at),
+  });
+  const engineClients = new EngineClients(catalogue, secrets, lastUsed);
   const engine = createEngine({
     issuer,
     keys,
-    clients: new EngineClients(catalogue, secrets, lastUsed),
+    clients: engineClients,
     lookup: catalogue,
     artifactsOf,
     secondsToServe: () => catalogue.secondsToServe(),
@@ -102,9 +122,19 @@ export async function createServer(parts: ServerParts): Promise<Server> {
       catalogue.demandStore();
       return await useOnce(storage, ['assertion', clientId, jti], exp);
     },
-    limits: { issue: () => ({ outcome: 'issue' }) },
+    limits: limiter,
     onChurn: (client_id, isRefused) => logger.warn({ event: 'token.churn', client_id, refused: isRefused }),
     fetch: createOutgoing({ allow: config.outgoingAllow }),
+  });
+
+  const authenticate = adminAuthentication({
+    reader,
+    storage,
+    knowledge: catalogue,
+    resource: adminResource(issuer),
+    scopesByReach: adminScopesByReach(),
+    limits: limiter,
+    onKeyUsed: (keyId, at) => lastUsed.noteKey(keyId, at),
   });
 
   let isDraining = false;
@@ -126,7 +156,8 @@ export async function createServer(parts: ServerParts): Promise<Server> {
       issuer,
       engine,
       keys,
-      reader,
+      credentials,
+      isFirstUse: (admitted) => verdicts.isFirstUse(admitted),
       knowledge: catalogue,
       storage,
       observer,
@@ -143,15 +174,7 @@ export async function createServer(parts: ServerParts): Promise<Server> {
     adminApi({
       storage,
       observer,
-      authenticate: adminAuthentication({
-        reader,
-        storage,
-        knowledge: catalogue,
-        resource: adminResource(issuer),
-        scopesByReach: adminScopesByReach(),
-        limits: { admit: () => ({ admitted: true }) },
-        onKeyUsed: () => undefined,
-      }),
+      authenticate,
       trustedProxies: config.trustedProxies,
       issuer,
       allowsPlainHttp: config.outgoingAllow.length > 0,
@@ -160,12 +183,33 @@ export async function createServer(parts: ServerParts): Promise<Server> {
       sealer,
       issueToken: (clientId, order) =>
         issueTokenFor({ issuer, keys, lookup: catalogue, opaque }, catalogue, clientId, order),
-      readToken: async (token) => (await reader.read(token))?.claims,
+      async readToken(token) {
+        const read = await credentials.read(token);
+        const revocable = read.outcome === 'genuine' ? revocationOf(read.credential) : undefined;
+        return revocable && { jti: revocable.id, ...revocable };
+      },
       cursorKey: serverKeys.cursor,
       idempotencyKey: serverKeys.idempotency,
       onError,
       onRefusal: (ctx, kind) => {
         if (kind === 'unauthenticated') refused(ctx, 'admin');
+      },
+    }),
+  );
+  app.use(
+    verify({
+      issuer,
+      verdicts,
+      apis: catalogue,
+      authenticateClient: (clientId, secret) => engineClients.introspectorBy(clientId, secret),
+      async authenticateToken(token) {
+        const authenticated = await authenticate({ kind: 'bearer', text: token, address: undefined });
+        return authenticated?.principal.scopes;
+      },
+      onVerdict: (verdict) => metrics.judged(verdict),
+      onError,
+      onRefusal: (ctx, kind) => {
+        if (kind === 'unauthenticated') refused(ctx, 'verify');
       },
     }),
   );
@@ -185,6 +229,7 @@ export async function createServer(parts: ServerParts): Promise<Server> {
       keys.close();
       refusals.stop();
       await stopHousekeeping();
+      await limiter.close();
       await catalogue.close();
     },
   };

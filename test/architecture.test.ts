@@ -12,6 +12,7 @@ const ARROWS: Record<string, readonly string[]> = {
   'authorization-server': ['domain', 'http'],
   'admin-api': ['domain', 'http'],
   console: ['http'],
+  gateways: ['domain', 'http'],
   observability: [],
 };
 
@@ -49,7 +50,7 @@ const HOMES: Record<string, readonly RegExp[]> = {
   'oidc-provider': [/^authorization-server\//],
   jose: [/^authorization-server\//],
   bcrypt: [/^domain\/clients\/secrets\.ts$/],
-  koa: [/^(http|admin-api|authorization-server|observability|console)\//, /^server\.ts$/],
+  koa: [/^(http|admin-api|authorization-server|gateways|observability|console)\//, /^server\.ts$/],
   '@koa/router': [/^(http|admin-api)\//],
   pino: [/^observability\//],
   'prom-client': [/^observability\//],

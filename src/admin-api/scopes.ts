@@ -1,12 +1,12 @@
 /** The admin API's scopes, read from its operations: a new operation needs no second list. */
-import { OWNERSHIP_SCOPE } from '../domain/access/principal.ts';
+import { OWNERSHIP_SCOPE, VERIFY_SCOPE } from '../domain/access/principal.ts';
 import { REACHES, type Reach } from '../domain/access/reach.ts';
 import type { AdminScope } from '../domain/apis/admin-api-record.ts';
 import { operations } from './operations.ts';
 
 /** @returns every scope of the admin API, sorted by name */
 export function adminScopes(): AdminScope[] {
-  const names = new Set([...operations.flatMap(({ scope }) => scope ?? []), OWNERSHIP_SCOPE]);
+  const names = new Set([...operations.flatMap(({ scope }) => scope ?? []), OWNERSHIP_SCOPE, VERIFY_SCOPE]);
   return [...names].sort().map((name) => {
     const [segment = '', verb] = name.split(':');
     const access = verb === 'read' ? 'read' : 'write';
@@ -28,5 +28,6 @@ export function adminScopesByReach(): ReadonlyMap<Reach, ReadonlySet<string>> {
 
 function descriptionOf(name: string, segment: string, access: AdminScope['access']): string {
   if (name === OWNERSHIP_SCOPE) return 'Stands for a platform owner: grants anything';
+  if (name === VERIFY_SCOPE) return 'Ask for verdicts on credentials at any API';
   return access === 'read' ? `Read ${segment}` : `Create, change and delete ${segment}`;
 }

@@ -4,7 +4,7 @@ import { admitPersonalKey, type PersonalKeyParts } from '../domain/access/person
 import { permissionsOf } from '../domain/catalogue/holding.ts';
 import { findSession, isCsrfToken } from '../domain/members/sessions.ts';
 import type { Storage } from '../domain/store.ts';
-import { type Knowledge, statusOf } from '../domain/tokens/token-status.ts';
+import { admit, type VerdictKnowledge } from '../domain/verdicts/admission.ts';
 import type { Authenticate, Authenticated } from '../http/access.ts';
 import { HttpError } from '../http/problem.ts';
 import type { TokenReader } from './token-reader.ts';
@@ -12,7 +12,7 @@ import type { TokenReader } from './token-reader.ts';
 export interface AdminAuthenticationParts extends PersonalKeyParts {
   readonly reader: TokenReader;
   readonly storage: Storage;
-  readonly knowledge: PersonalKeyParts['knowledge'] & Knowledge & { secondsToServe(): number };
+  readonly knowledge: VerdictKnowledge & PersonalKeyParts['knowledge'] & { secondsToServe(): number };
 }
 
 /** @returns the function that tells for whom a credential speaks, or undefined where it is not good here */
@@ -20,7 +20,7 @@ export function adminAuthentication(parts: AdminAuthenticationParts): Authentica
   return async function authenticate({ kind, text, address }) {
     // What is too old to issue by is too old to administer by.
     parts.knowledge.secondsToServe();
-    if (kind === 'bearer') return await byToken(parts, text);
+    if (kind === 'bearer') return await byToken(parts, text, address);
     return kind === 'api_key' ? await byKey(parts, text, address) : await bySession(parts, text);
   };
 }
@@ -29,20 +29,23 @@ export function adminAuthentication(parts: AdminAuthenticationParts): Authentica
 async function byToken(
   { reader, knowledge, resource }: AdminAuthenticationParts,
   token: string,
+  address: string | undefined,
 ): Promise<Authenticated | undefined> {
   const read = await reader.read(token);
-  if (read === undefined || read.typ !== 'at+jwt' || read.claims.aud !== resource) return undefined;
-  const status = await statusOf(knowledge, read.claims);
-  if (!status.active) return undefined;
-  const { client_id, scp } = read.claims;
-  // A token's scopes count no further than its client's rights reach today.
-  const rights = status.standing.rights.get(status.api.id) ?? new Set();
+  const api = knowledge.apiByIdentifier(resource);
+  if (read === undefined || read.typ !== 'at+jwt' || read.claims.aud !== resource || api === undefined)
+    return undefined;
+  const { claims } = read;
+  const credential = { kind: 'access_token', claims } as const;
+  const admitted = await admit(knowledge, { credential, isExpired: false }, { api, address }, Date.now());
+  const standing = admitted.admitted ? await knowledge.standing(claims.client_id) : undefined;
+  if (!admitted.admitted || standing === undefined) return undefined;
   const principal = {
     kind: 'machine',
-    client_id,
-    scopes: new Set(scp.filter((scope) => rights.has(scope))),
-    holds: permissionsOf(status.standing),
-    role_ids: status.standing.client.role_ids,
+    client_id: claims.client_id,
+    scopes: new Set(admitted.scopes),
+    holds: permissionsOf(standing),
+    role_ids: standing.client.role_ids,
   } as const;
   return { principal };
 }

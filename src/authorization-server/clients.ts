@@ -3,8 +3,9 @@ import { createHash, randomBytes } from 'node:crypto';
 import { compactVerify, importJWK, type JWK } from 'jose';
 import { type Adapter, type AdapterPayload, errors } from 'oidc-provider';
 import type { Catalogue } from '../domain/catalogue/catalogue.ts';
+import { isSecretBased } from '../domain/clients/client-authentication.ts';
 import { shortKeyId } from '../domain/clients/client-keys.ts';
-import type { PublicJwks } from '../domain/clients/clients.ts';
+import type { Client, PublicJwks } from '../domain/clients/clients.ts';
 import type { LastUsed } from '../domain/clients/last-used.ts';
 import type { Secrets } from '../domain/clients/secrets.ts';
 import { shortId } from '../domain/ids.ts';
@@ -68,6 +69,14 @@ export class EngineClients {
     if (secret === undefined) return undefined;
     this.#lastUsed.note(secret.id, now);
     return shortId(secret.id);
+  }
+
+  /** @returns at which APIs the client whose secret this is may introspect; undefined where it is nobody's */
+  async introspectorBy(clientId: string, presented: string): Promise<Client['may_introspect_ids'] | undefined> {
+    const standing = await this.#catalogue.standing(clientId);
+    if (standing === undefined || !standing.enabled || !isSecretBased(standing.client)) return undefined;
+    const matched = await this.matchSecret(clientId, presented);
+    return matched === undefined ? undefined : standing.client.may_introspect_ids;
   }
 
   /** @returns the short id of the client's key that signed an assertion which was verified */

@@ -7,17 +7,16 @@ import type { Context, Middleware } from 'koa';
 import type { Standing } from '../domain/catalogue/standing.ts';
 import { DomainError } from '../domain/errors.ts';
 import { DuplicateError, type Storage } from '../domain/store.ts';
-import { INACTIVE, introspect } from '../domain/tokens/introspection.ts';
-import { revokeToken } from '../domain/tokens/revocations.ts';
-import type { Knowledge } from '../domain/tokens/token-status.ts';
+import { INACTIVE, type IntrospectionParts, introspect } from '../domain/tokens/introspection.ts';
+import { revocationOf, revokeToken } from '../domain/tokens/revocations.ts';
 import { type ChangeObserver, Unit } from '../domain/unit.ts';
+import type { CredentialReader } from '../domain/verdicts/credentials.ts';
 import { TOKEN_PLACEHOLDER } from './artifacts.ts';
 import { INTROSPECTION_ALGORITHM } from './discovery.ts';
 import { type Form, presentToEngine, readForm, UnreadableForm, withoutRepeatedCredentials } from './form-request.ts';
 import type { Keys } from './keys.ts';
 import { PATHS } from './provider.ts';
 import { stateOfRequest } from './request-state.ts';
-import type { TokenReader } from './token-reader.ts';
 
 const SIGNED_INTROSPECTION = 'application/token-introspection+jwt';
 const RETRY_AFTER_SECONDS = '2';
@@ -29,10 +28,13 @@ export interface EndpointParts {
   /** The engine of this moment; a request ends on the one that it began with. */
   readonly engine: () => Middleware;
   readonly keys: Keys;
-  readonly reader: TokenReader;
-  readonly knowledge: Knowledge & { secondsToServe(): number; demandStore(): void };
+  readonly credentials: CredentialReader;
+  readonly isFirstUse: IntrospectionParts['isFirstUse'];
+  readonly knowledge: IntrospectionParts['knowledge'] & { secondsToServe(): number; demandStore(): void };
   readonly storage: Storage;
   readonly observer: ChangeObserver;
+  /** From where a request came, as far as proxies are believed. */
+  readonly addressOf: (ctx: Context) => string | undefined;
   /** Told how each request ended: an OAuth error code, or `ok`. */
   readonly onOutcome: (endpoint: keyof typeof ENDPOINTS, outcome: string, ctx: Context) => void;
   readonly onError: (error: unknown) => void;
@@ -71,6 +73,8 @@ async function answer(parts: EndpointParts, endpoint: Endpoint, ctx: Context): P
   const accepted = ctx.get('Accept');
   const form = await readForm(ctx);
   if (endpoint === 'token') {
+    // The engine is shown no address.
+    stateOfRequest(ctx).address = parts.addressOf(ctx);
     await runEngine(parts, ctx, form);
     if (ctx.status === 200) ctx.body = { ...(ctx.body as object), scope: grantedScope(ctx) };
     return;
@@ -82,7 +86,7 @@ async function answer(parts: EndpointParts, endpoint: Endpoint, ctx: Context): P
   if (ctx.status !== 200) return;
   const caller = await parts.knowledge.standing(callerOf(ctx));
   if (caller === undefined) throw new DomainError('unavailable', 'The client has just gone.');
-  if (endpoint === 'introspection') await answerIntrospection(parts, ctx, caller, String(token), accepted);
+  if (endpoint === 'introspection') await answerIntrospection(parts, ctx, caller, form, accepted);
   else await revoke(parts, caller, String(token));
 }
 
@@ -110,14 +114,20 @@ function nameMissingAuthentication(ctx: Context, issuer: string): void {
 }
 
 async function answerIntrospection(
-  { knowledge, reader, keys, issuer }: EndpointParts,
+  parts: EndpointParts,
   ctx: Context,
   caller: Standing,
-  token: string,
+  form: Form,
   accepted: string,
 ): Promise<void> {
-  const read = await reader.read(token);
-  const introspection = read ? await introspect(knowledge, caller, read.claims) : INACTIVE;
+  const { credentials, keys, issuer } = parts;
+  const read = await credentials.read(String(form['token']));
+  const address = onlyOne(form, 'ip');
+  const resource = onlyOne(form, 'resource');
+  const introspection =
+    read.outcome === 'genuine'
+      ? await introspect(parts, caller, { credential: read.credential, address, resource })
+      : INACTIVE;
   if (!accepted.toLowerCase().includes(SIGNED_INTROSPECTION)) {
     ctx.body = introspection;
     return;
@@ -133,16 +143,17 @@ async function answerIntrospection(
 }
 
 async function revoke(
-  { reader, storage, observer, knowledge }: EndpointParts,
+  { credentials, storage, observer, knowledge }: EndpointParts,
   caller: Standing,
   token: string,
 ): Promise<void> {
-  const read = await reader.read(token);
+  const read = await credentials.read(token);
+  const revocable = read.outcome === 'genuine' ? revocationOf(read.credential) : undefined;
   // RFC 7009 section 2.2: an unknown token is not an error; another's is none of the caller's business.
-  if (read === undefined || read.claims.client_id !== caller.client.id) return;
+  if (revocable === undefined || revocable.client_id !== caller.client.id) return;
   knowledge.demandStore();
   const unit = new Unit();
-  revokeToken(unit, read.claims.jti, read.claims.exp);
+  revokeToken(unit, revocable.id, revocable.exp);
   try {
     await unit.commit(storage, observer);
   } catch (error) {
@@ -169,6 +180,13 @@ function answerError({ onError }: EndpointParts, ctx: Context, error: unknown): 
     ctx.body = { error: 'server_error', error_description: 'something went wrong here; it was noted' };
   }
   onError(error);
+}
+
+/** A parameter of our own beside those of RFC 7662. */
+function onlyOne(form: Form, name: string): string | undefined {
+  const value = form[name];
+  if (typeof value === 'object') throw new UnreadableForm(`${name} was sent more than once`);
+  return value === '' ? undefined : value;
 }
 
 function grantedScope(ctx: Context): string {

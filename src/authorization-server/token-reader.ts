@@ -1,6 +1,6 @@
 /** Reads access tokens, JWTs and opaque ones: genuine and in time, or not. Whether they still count is asked elsewhere. */
 import { createHash } from 'node:crypto';
-import { decodeProtectedHeader, jwtVerify } from 'jose';
+import { decodeProtectedHeader, errors, jwtVerify } from 'jose';
 import { LRUCache } from 'lru-cache';
 import type { AccessTokenClaims } from '../domain/tokens/claims.ts';
 import { CLOCK_TOLERANCE_SECONDS } from '../domain/tokens/revocations.ts';
@@ -35,17 +35,24 @@ export class TokenReader {
 
   /** @returns the token, or undefined for garbage, foreign and expired ones */
   async read(token: string): Promise<ReadToken | undefined> {
-    if (token.length > LONGEST_TOKEN) return undefined;
-    const memory = createHash('sha256').update(token).digest('base64');
-    const read = this.#verified.get(memory) ?? (await this.#verify(token));
-    if (read === undefined || !this.#isCurrent(read)) return undefined;
-    this.#verified.set(memory, read);
-    return read;
+    const read = await this.readPast(token);
+    return read === undefined || read.isExpired ? undefined : read;
   }
 
-  #isCurrent({ claims, kid }: ReadToken): boolean {
-    const isKeyPublished = kid === null || this.#keys.verifying(kid) !== undefined;
-    return isKeyPublished && claims.exp > Date.now() / 1000;
+  /** @returns the token, also where it has expired; undefined for garbage and foreign ones */
+  async readPast(token: string): Promise<(ReadToken & { readonly isExpired: boolean }) | undefined> {
+    if (token.length > LONGEST_TOKEN) return undefined;
+    const memory = createHash('sha256').update(token).digest('base64');
+    const remembered = this.#verified.get(memory);
+    const read = remembered ?? (await this.#verify(token));
+    if (read === undefined || !this.#isKeyPublished(read)) return undefined;
+    const isExpired = read.claims.exp <= Date.now() / 1000;
+    if (remembered === undefined && !isExpired) this.#verified.set(memory, read);
+    return { ...read, isExpired };
+  }
+
+  #isKeyPublished({ kid }: ReadToken): boolean {
+    return kid === null || this.#keys.verifying(kid) !== undefined;
   }
 
   async #verify(token: string): Promise<ReadToken | undefined> {
@@ -53,12 +60,14 @@ export class TokenReader {
   }
 
   async #verifyJwt(token: string): Promise<ReadToken | undefined> {
+    let genuine: Pick<ReadToken, 'typ' | 'kid'> | undefined;
     try {
       const { kid, typ, alg } = decodeProtectedHeader(token);
       const key = kid === undefined ? undefined : this.#keys.verifying(kid);
       const type = typ?.toLowerCase();
       if (kid === undefined || key === undefined || type === undefined) return undefined;
       if (alg !== key.algorithm || !ACCESS_TOKEN_TYPES.has(type)) return undefined;
+      genuine = { typ: type, kid };
       const { payload } = await jwtVerify(token, key.publicKey, {
         issuer: this.#issuer,
         algorithms: [key.algorithm],
@@ -67,8 +76,10 @@ export class TokenReader {
       });
       // Ours by its signature, and only access tokens carry these types: the claims are as they were made.
       return { claims: payload as unknown as AccessTokenClaims, typ: type, kid };
-    } catch {
-      return undefined;
+    } catch (error) {
+      // The end is looked at last: what fails by it alone is ours and was good.
+      if (genuine === undefined || !(error instanceof errors.JWTExpired)) return undefined;
+      return { claims: error.payload as unknown as AccessTokenClaims, ...genuine };
     }
   }
 

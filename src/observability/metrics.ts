@@ -19,6 +19,8 @@ export interface Metrics {
   /** @param outcome `issued`, or the OAuth error code */
   tokenIssued(outcome: string): void;
   introspected(active: boolean): void;
+  /** @param verdict `allowed`, or the reason why not */
+  judged(verdict: string): void;
   unauthenticatedRefusal(surface: string): void;
 }
 
@@ -50,6 +52,12 @@ export function createMetrics(sources: MetricsSources): Metrics {
     name: 'latchkey_introspections_total',
     help: 'Introspections by their answer.',
     labelNames: ['active'],
+    registers,
+  });
+  const verdicts = new Counter({
+    name: 'latchkey_verdicts_total',
+    help: 'Credentials judged for gateways, by the verdict: allowed, or the reason why not.',
+    labelNames: ['verdict'],
     registers,
   });
   const refusals = new Counter({
@@ -92,6 +100,7 @@ export function createMetrics(sources: MetricsSources): Metrics {
     },
     tokenIssued: (outcome) => tokens.inc({ outcome }),
     introspected: (active) => introspections.inc({ active: String(active) }),
+    judged: (verdict) => verdicts.inc({ verdict }),
     unauthenticatedRefusal: (surface) => refusals.inc({ surface }),
   };
 }

@@ -35,6 +35,9 @@ export type Principal = Machine | MemberPrincipal;
 /** The scope that makes a machine stand for a platform owner: with it ownership itself could be moved. */
 export const OWNERSHIP_SCOPE = 'ownership:write';
 
+/** The scope of who may ask for verdicts on credentials at any API. */
+export const VERIFY_SCOPE = 'verify:read';
+
 /**
  * @returns whether the principal stands for a platform owner, who grants anything. A personal key never does: it would
  * be a lasting copy of its member's highest rights.

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { LONGEST_LIFETIME_SECONDS, recordShape } from '../record.ts';
 import type { Table } from '../store.ts';
 import type { Unit } from '../unit.ts';
+import type { Credential } from '../verdicts/credentials.ts';
 
 /** How far clocks may differ, in seconds. */
 export const CLOCK_TOLERANCE_SECONDS = 30;
@@ -18,6 +19,22 @@ export const revocations: Table<Revocation> = {
   expiry: 'expires_at',
   feed: true,
 };
+
+/** @returns under which id a token is revoked, until when, in seconds, and whose it is; undefined for what has no id */
+export function revocationOf(credential: Credential): { id: string; exp: number; client_id: string } | undefined {
+  if (credential.kind === 'access_token') {
+    const { jti, exp, client_id } = credential.claims;
+    return { id: jti, exp, client_id };
+  }
+  if (credential.kind === 'api_key' || credential.jti === null) return undefined;
+  const { client_id, jti, exp } = credential;
+  return { id: clientJwtRevocationId(client_id, jti), exp, client_id };
+}
+
+/** @returns the id of the revocation of a JWT that a client signed: its `jti` is unique to the client at most */
+export function clientJwtRevocationId(clientId: string, jti: string): string {
+  return `client_jwt:${clientId.length}:${clientId}:${jti}`;
+}
 
 /**
  * Revokes one token. The record's id is the `jti`.

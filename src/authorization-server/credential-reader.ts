@@ -1,0 +1,28 @@
+/** Reads whatever a gateway was handed: an access token, a JWT that a client signed, an API key. */
+import { looksLikeApiKey } from '../domain/api-keys/api-key-format.ts';
+import { type KeyKnowledge, readApiKey } from '../domain/api-keys/presented-key.ts';
+import type { CredentialReader, ReadCredential } from '../domain/verdicts/credentials.ts';
+import type { ClientJwtReader } from './client-jwt-reader.ts';
+import type { TokenReader } from './token-reader.ts';
+
+const INVALID: ReadCredential = { outcome: 'invalid' };
+
+/** @returns the reader of all kinds of credentials */
+export function credentialReader(parts: {
+  readonly knowledge: KeyKnowledge;
+  readonly tokens: TokenReader;
+  readonly clientJwts: ClientJwtReader;
+}): CredentialReader {
+  const { knowledge, tokens, clientJwts } = parts;
+  return {
+    async read(presented) {
+      if (looksLikeApiKey(presented)) return await readApiKey(knowledge, presented, Date.now());
+      const token = await tokens.readPast(presented);
+      if (token === undefined) return (await clientJwts.read(presented)) ?? INVALID;
+      return {
+        outcome: token.isExpired ? 'expired' : 'genuine',
+        credential: { kind: 'access_token', claims: token.claims },
+      };
+    },
+  };
+}
