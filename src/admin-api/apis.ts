@@ -53,6 +53,7 @@ export const apiOperations = [
     summary: 'Register an API',
     tag,
     scope: 'apis:write',
+    reach: 'platform_owner',
     body: ApiDraft,
     check: ({ body, services }) => apiMistakes(body, services.issuer),
     status: 201,
@@ -82,6 +83,7 @@ export const apiOperations = [
     description: 'A scope that is still in use cannot be taken away.',
     tag,
     scope: 'apis:write',
+    reach: 'platform_owner',
     body: ApiChanges,
     check: ({ body, services }) => apiMistakes(body, services.issuer),
     status: 200,
@@ -101,6 +103,7 @@ export const apiOperations = [
     description: 'Refused while a client or role refers to it.',
     tag,
     scope: 'apis:write',
+    reach: 'platform_owner',
     status: 204,
     find: findApi,
     async run(call) {

@@ -1,5 +1,6 @@
 /** `/applications`: what API consumers register. */
 import { z } from 'zod';
+import { type Inquirer, visibleApplication, visibleApplications } from '../domain/access/visibility.ts';
 import {
   ApplicationChanges,
   ApplicationDraft,
@@ -10,7 +11,6 @@ import {
 } from '../domain/applications/application-changes.ts';
 import { Application, applications } from '../domain/applications/applications.ts';
 import { notFound } from '../domain/errors.ts';
-import type { Storage } from '../domain/store.ts';
 import { ListQuery, pageOf } from '../http/page.ts';
 import { ADMIN_PATH, operation, recordView } from './operation.ts';
 
@@ -55,8 +55,8 @@ export const applicationOperations = [
     query: ListQuery,
     status: 200,
     result: pageOf(ApplicationView),
-    async run({ page }) {
-      const { records, next_cursor } = await page(applications);
+    async run({ page, principal }) {
+      const { records, next_cursor } = await page(applications, visibleApplications(principal));
       return { body: { data: records.map(viewOf), next_cursor } };
     },
   }),
@@ -124,15 +124,9 @@ export const applicationOperations = [
   }),
 ];
 
-/** @returns the application that the path names @throws DomainError `not_found` */
-export async function findApplication({
-  storage,
-  params,
-}: {
-  storage: Storage;
-  params: { id: string };
-}): Promise<Application> {
-  const application = await storage.get(applications, params.id);
+/** @returns the application that the path names @throws DomainError `not_found`, also where it is another's */
+export async function findApplication(inquiry: Inquirer & { params: { id: string } }): Promise<Application> {
+  const application = await visibleApplication(inquiry, inquiry.params.id);
   if (application === undefined) throw notFound('application');
   return application;
 }

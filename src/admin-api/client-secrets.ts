@@ -1,5 +1,6 @@
 /** `/clients/{client_id}/secrets`: the consumer secrets, each shown once. */
 import { z } from 'zod';
+import type { Inquirer } from '../domain/access/visibility.ts';
 import {
   changeSecret,
   createSecret,
@@ -13,7 +14,6 @@ import { ClientSecret, clientSecrets } from '../domain/clients/client-secrets.ts
 import type { Client } from '../domain/clients/clients.ts';
 import type { MintedSecret } from '../domain/clients/secrets.ts';
 import { notFound } from '../domain/errors.ts';
-import type { Storage } from '../domain/store.ts';
 import { ListQuery, pageOf } from '../http/page.ts';
 import { findClient } from './client-view.ts';
 import { type AdminServices, operation, recordView } from './operation.ts';
@@ -174,7 +174,7 @@ export const clientSecretOperations = [
   }),
 ];
 
-async function findSecret(inquiry: { storage: Storage; params: { client_id: string; id: string } }): Promise<Found> {
+async function findSecret(inquiry: Inquirer & { params: { client_id: string; id: string } }): Promise<Found> {
   const client = await findClient(inquiry);
   const secret = await inquiry.storage.get(clientSecrets, inquiry.params.id);
   if (secret === undefined || secret.client_id !== client.id) throw notFound('secret');

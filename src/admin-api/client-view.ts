@@ -1,9 +1,9 @@
 /** How clients look from outside: what is stored by ids is shown by names. */
 import { z } from 'zod';
+import { demandVisible, type Inquirer } from '../domain/access/visibility.ts';
 import { NamedPermission, readNames } from '../domain/apis/references.ts';
 import { Jwks } from '../domain/clients/client-authentication.ts';
 import { Client, clients } from '../domain/clients/clients.ts';
-import { notFound } from '../domain/errors.ts';
 import type { Storage } from '../domain/store.ts';
 import { recordView } from './operation.ts';
 
@@ -53,17 +53,9 @@ export const RegisteredClient = ClientView.extend({
   client_secret: z.string().optional().meta({ description: 'The consumer secret: shown this once.' }),
 }).meta({ id: 'RegisteredClient', example: { ...example, client_secret: 'shown once' } });
 
-/** @returns the client that the path names @throws DomainError `not_found` */
-export async function findClient({
-  storage,
-  params,
-}: {
-  storage: Storage;
-  params: { client_id: string };
-}): Promise<Client> {
-  const client = await storage.get(clients, params.client_id);
-  if (client === undefined) throw notFound('client');
-  return client;
+/** @returns the client that the path names @throws DomainError `not_found`, also where it is another's */
+export async function findClient(inquiry: Inquirer & { params: { client_id: string } }): Promise<Client> {
+  return await demandVisible(inquiry, await inquiry.storage.get(clients, inquiry.params.client_id), 'client');
 }
 
 /** @returns how it looks from outside */

@@ -1,6 +1,7 @@
 /** `/clients`, and `/applications/{id}/clients`: the consumer keys. */
 import { z } from 'zod';
 import { demandRightsOf } from '../domain/access/may-grant.ts';
+import { belongingToVisible } from '../domain/access/visibility.ts';
 import { isSecretBased } from '../domain/clients/client-authentication.ts';
 import { changeClient, clientMistakes, createClient, removeClient } from '../domain/clients/client-changes.ts';
 import { ClientChanges, ClientDraft } from '../domain/clients/client-drafts.ts';
@@ -38,8 +39,8 @@ export const clientOperations = [
     query: ListQuery,
     status: 200,
     result: pageOf(ClientView),
-    async run({ page, storage }) {
-      const { records, next_cursor } = await page(clients);
+    async run({ page, storage, principal }) {
+      const { records, next_cursor } = await page(clients, await belongingToVisible({ storage, principal }));
       return { body: { data: await clientViews(storage, records), next_cursor } };
     },
   }),
@@ -146,7 +147,9 @@ export const clientOperations = [
     find: findClient,
     async run(call) {
       await demandRightsOf(call, [call.found], '');
-      return { body: await call.services.issueToken(call.found.id, call.body) };
+      const { principal } = call;
+      const ends_at = principal.kind === 'member' ? (principal.key?.expires_at ?? null) : null;
+      return { body: await call.services.issueToken(call.found.id, { ...call.body, ends_at }) };
     },
   }),
 ];

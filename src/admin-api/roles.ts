@@ -61,6 +61,7 @@ export const roleOperations = [
     summary: 'Create a role',
     tag,
     scope: 'roles:write',
+    reach: 'platform_owner',
     body: RoleDraft,
     check: ({ storage, body }) => roleMistakes(storage, body),
     status: 201,
@@ -90,6 +91,7 @@ export const roleOperations = [
     description: 'Its holders have what it holds, from their next token on.',
     tag,
     scope: 'roles:write',
+    reach: 'platform_owner',
     body: RoleChanges,
     check: ({ storage, body }) => roleMistakes(storage, body),
     status: 200,
@@ -109,6 +111,7 @@ export const roleOperations = [
     description: 'Refused while someone holds it.',
     tag,
     scope: 'roles:write',
+    reach: 'platform_owner',
     status: 204,
     find: findRole,
     async run(call) {

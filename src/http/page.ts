@@ -67,7 +67,9 @@ export async function readPage<R extends StoredRecord>(
 ): Promise<Page<R>> {
   const limit = query.limit ?? LIMIT_DEFAULT;
   const search = query.search || undefined;
-  const list = JSON.stringify([table.name, boundTo, where, search ?? null]);
+  // What a caller may see (the lists in `where`) may change between two pages: the cursor is only a place in the list.
+  const chosen = Object.entries(where).filter(([, value]) => !Array.isArray(value));
+  const list = JSON.stringify([table.name, boundTo, chosen, search ?? null]);
   const after = query.cursor === undefined ? undefined : openCursor(cursorKey, list, query.cursor);
   // One more than asked for tells whether there is a next page.
   const records = await storage.page(table, { where, search, after, limit: limit + 1 });

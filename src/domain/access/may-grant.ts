@@ -1,10 +1,12 @@
 /**
  * Who may grant what. The one rule behind every write that hands out rights: platform owners grant anything; any
- * other machine grants only what its own record holds, and nothing of the admin API. What an API takes (its scopes,
+ * other machine grants only what its own record holds, any other member what his roles hold, and nobody else anything
+ * of the admin API. What an API takes (its scopes,
  * `allow_no_scope`, environments) is no grant but the API's own affair: whoever may write APIs decides it.
  */
 import { apis } from '../apis/apis.ts';
 import { roles } from '../apis/roles.ts';
+import { applications } from '../applications/applications.ts';
 import { type Client, clients } from '../clients/clients.ts';
 import { DomainError } from '../errors.ts';
 import type { Storage } from '../store.ts';
@@ -68,12 +70,17 @@ export async function grantsOfRoles(storage: Storage, roleIds: readonly string[]
 }
 
 /**
- * Demands everything that these clients hold: whoever gets at a client's credentials has its rights.
+ * Demands everything that these clients hold: whoever gets at a client's credentials has its rights. Those of his own
+ * application a member handles whatever they hold, for a platform owner gave it to the application; only what
+ * administers Latchkey he does not.
  * @param at the place in the request that would bring it about
  * @throws DomainError `forbidden`
  */
-export async function demandRightsOf(work: Work, holders: readonly Client[], at: string): Promise<void> {
+export async function demandRightsOf(work: Work, all: readonly Client[], at: string): Promise<void> {
   if (isPlatformOwner(work.principal)) return;
+  const own = await holdersOfOwn(work, all);
+  await demandOwnerOver(work, own);
+  const holders = all.filter((holder) => !own.includes(holder));
   const roleIds = [...new Set(holders.flatMap(({ role_ids }) => role_ids))];
   const grants = holders.flatMap(({ permissions, may_introspect_ids, default_api_id }): Grant[] => [
     ...permissions.map((permission) => ({ at, permission })),
@@ -85,8 +92,17 @@ export async function demandRightsOf(work: Work, holders: readonly Client[], at:
   ]);
   await demandGrants(work, [...grants, ...(await grantsOfRoles(work.storage, roleIds, () => at))]);
   // Decided on these records as they are: a right that is added meanwhile asks again.
-  for (const holder of holders) work.unit.require(clients, holder);
+  for (const holder of all) work.unit.require(clients, holder);
   for (const role of await work.storage.getMany(roles, roleIds)) work.unit.require(roles, role);
+}
+
+/** @returns those clients whose application the member who asks owns, and goes on owning until this is done */
+async function holdersOfOwn({ storage, unit, principal }: Work, holders: readonly Client[]): Promise<Client[]> {
+  if (principal.kind !== 'member') return [];
+  const ids = [...new Set(holders.map(({ application_id }) => application_id))];
+  const own = (await storage.getMany(applications, ids)).filter(({ owner }) => owner === principal.member_id);
+  for (const application of own) unit.require(applications, application);
+  return holders.filter(({ application_id }) => own.some(({ id }) => id === application_id));
 }
 
 /**

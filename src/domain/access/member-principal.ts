@@ -1,5 +1,6 @@
 /** What a member may do at the admin API: by his position and his roles as they are now, signed in or by a personal key. */
 import type { ApiKey } from '../api-keys/api-keys.ts';
+import type { Api } from '../apis/apis.ts';
 import type { Role } from '../apis/roles.ts';
 import type { Member } from '../members/members.ts';
 import { type MemberPrincipal, OWNERSHIP_SCOPE } from './principal.ts';
@@ -8,7 +9,7 @@ import { isWithinReach, type Reach } from './reach.ts';
 /** What principals are made from beside the member. */
 export interface AdminScopeKnowledge {
   role(id: string): Role | undefined;
-  apiByIdentifier(identifier: string): { readonly id: string } | undefined;
+  apiByIdentifier(identifier: string): Api | undefined;
 }
 
 /** The admin API as members meet it. */

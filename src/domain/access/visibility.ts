@@ -7,7 +7,8 @@ import { notFound } from '../errors.ts';
 import type { Storage, Where } from '../store.ts';
 import type { Principal } from './principal.ts';
 
-interface Inquirer {
+/** Who asks, and where it is looked up. */
+export interface Inquirer {
   readonly storage: Storage;
   readonly principal: Principal;
 }

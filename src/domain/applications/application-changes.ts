@@ -1,7 +1,7 @@
 /** What may be done with applications. */
 import { z } from 'zod';
 import { demandForeign, demandGrants, demandOwnerOver, demandRightsOf } from '../access/may-grant.ts';
-import { isPlatformOwner } from '../access/principal.ts';
+import { isPlatformOwner, memberOf } from '../access/principal.ts';
 import { removeClient } from '../clients/client-changes.ts';
 import { clients } from '../clients/clients.ts';
 import { invalid, type Mistake } from '../errors.ts';
@@ -27,7 +27,7 @@ export const ApplicationDraft = z
   .strictObject({
     name: shape.name,
     description: shape.description.default(''),
-    owner: shape.owner.default(null),
+    owner: shape.owner.optional().meta({ description: 'Left out: the member who asks; null for a machine.' }),
     tags: shape.tags.default([]),
     enabled: shape.enabled.default(true),
   })
@@ -52,13 +52,17 @@ export async function applicationMistakes(
   return [...(isNobody ? [{ pointer: '/owner', detail: 'names no member' }] : []), ...repeatedTags(tags)];
 }
 
-/** @throws DomainError `invalid`, `forbidden` */
+/** A member owns what he makes, and names no other. @throws DomainError `invalid`, `forbidden` */
 export async function createApplication(work: Work, draft: ApplicationDraft): Promise<Application> {
   await demandRight(work, draft);
-  if (draft.owner !== null) await demandOwner(work, draft.owner);
+  const asker = memberOf(work.principal);
+  const { owner = asker } = draft;
+  if (owner !== asker) await demandGrants(work, [{ owner, at: '/owner' }]);
+  await requireOwner(work, owner);
   return work.unit.insert(applications, {
     id: newId('app'),
     ...draft,
+    owner,
     logo_type: null,
     tokens_valid_from: null,
   });
@@ -75,7 +79,10 @@ export async function changeApplication(
   if (changesNothing(before, patch)) return before;
   await demandRight(work, changes);
   const { owner, enabled } = { ...before, ...patch };
-  if (owner !== before.owner) await demandOwner(work, owner);
+  if (owner !== before.owner) {
+    await demandGrants(work, [{ owner, at: '/owner' }]);
+    await requireOwner(work, owner);
+  }
   if (enabled === before.enabled) return work.unit.replace(applications, before, patch);
   const holders = await work.storage.all(clients, { application_id: before.id });
   await demandOwnerOver(work, holders);
@@ -106,10 +113,9 @@ async function demandRight(work: Work, given: ApplicationChanges): Promise<void>
   if (mistakes.length > 0) throw invalid(mistakes);
 }
 
-async function demandOwner(work: Work, owner: string | null): Promise<void> {
-  await demandGrants(work, [{ owner, at: '/owner' }]);
-  const member = owner === null ? undefined : await work.storage.get(members, owner);
-  if (member !== undefined) work.unit.require(members, member);
+async function requireOwner({ storage, unit }: Work, owner: string | null): Promise<void> {
+  const member = owner === null ? undefined : await storage.get(members, owner);
+  if (member !== undefined) unit.require(members, member);
 }
 
 function repeatedTags(tags: readonly string[]): Mistake[] {

@@ -1,5 +1,6 @@
 /** What may be done with clients. */
 
+import { demandLastingKey, endOfActing } from '../access/key-expiry.ts';
 import {
   demandForeign,
   demandGrants,
@@ -55,7 +56,7 @@ export async function clientMistakes(
 }
 
 /**
- * Registers a client and, where it proves itself by one, its first secret.
+ * Registers a client and, where it proves itself by one, its first secret, which ends with the key that made it.
  * @param minted made for `id` beforehand, since that takes long
  * @throws DomainError `invalid`, `forbidden`
  */
@@ -72,6 +73,7 @@ export async function createClient(
   references.demandAll();
   const rights = { ...NO_RIGHTS, default_api_id: await firstApiId(references, permissions), ...named };
   await demandGrants(work, await addedGrants(work, NO_RIGHTS, rights));
+  if (!isSecretBased(own)) demandLastingKey(work.principal, '/token_endpoint_auth_method');
   await cover(work, own.token_lifetime_seconds);
   work.unit.require(applications, application);
   const client = work.unit.insert(clients, {
@@ -83,7 +85,10 @@ export async function createClient(
     tokens_valid_from: null,
     ended_keys: [],
   });
-  return { client, secret: minted && insertSecret(work, client, minted, { label: '', expires_at: null }) };
+  return {
+    client,
+    secret: minted && insertSecret(work, client, minted, { label: '', expires_at: endOfActing(work.principal) }),
+  };
 }
 
 /** @throws DomainError `invalid`, `forbidden` */
@@ -189,7 +194,9 @@ function addedIntrospection(before: Rights['may_introspect_ids'], after: Rights[
 async function demandHandOver(work: Work, before: Client, after: Client): Promise<void> {
   if (changesCredentials(before, after)) {
     const member = before.jwks === after.jwks ? 'token_endpoint_auth_method' : 'jwks';
-    await demandRightsOf(work, [after], `/${before.jwks_uri === after.jwks_uri ? member : 'jwks_uri'}`);
+    const at = `/${before.jwks_uri === after.jwks_uri ? member : 'jwks_uri'}`;
+    await demandRightsOf(work, [after], at);
+    if (!isSecretBased(after)) demandLastingKey(work.principal, at);
   }
   if (after.enabled && !before.enabled) await demandRightsOf(work, [after], '/enabled');
 }

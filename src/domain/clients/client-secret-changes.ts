@@ -1,5 +1,6 @@
 /** What may be done with clients' secrets. */
 import { z } from 'zod';
+import { demandEndWithinKey, endOfActing } from '../access/key-expiry.ts';
 import { demandForeign, demandOwnerOver, demandRightsOf } from '../access/may-grant.ts';
 import { DomainError, invalid } from '../errors.ts';
 import { newId } from '../ids.ts';
@@ -61,11 +62,12 @@ export async function createSecret(
   const kept = await sweptSecrets(work, client);
   demandRoom(kept.filter((secret) => endOf(secret) > work.unit.now));
   const end = draft.expires_at === null ? null : ahead(work, draft.expires_at);
+  demandEndWithinKey(work.principal, end, '/expires_at');
   return insertSecret(work, client, minted, { label: draft.label, expires_at: end });
 }
 
 /**
- * Makes a new secret and lets old ones end when the overlap does.
+ * Makes a new secret and lets old ones end when the overlap does. By a personal key that ends, it ends with the key.
  * @param only the one that is replaced; all where left out
  * @throws DomainError `forbidden`, `conflict`
  */
@@ -84,7 +86,7 @@ export async function rotateSecret(
     return work.unit.replace(clientSecrets, secret, { expires_at: new Date(end).toISOString() });
   });
   demandRoom(kept.filter((secret) => endOf(secret) > work.unit.now));
-  return insertSecret(work, client, minted, { label, expires_at: null });
+  return insertSecret(work, client, minted, { label, expires_at: endOfActing(work.principal) });
 }
 
 /** @throws DomainError `invalid`, `forbidden` */
@@ -101,7 +103,10 @@ export async function changeSecret(
   const after = { ...before, ...patch };
   const isEnabled = after.enabled && !before.enabled;
   if (isEnabled) await demandRightsOf(work, [client], '/enabled');
-  if (endOf(after) > endOf(before)) await demandRightsOf(work, [client], '/expires_at');
+  if (endOf(after) > endOf(before)) {
+    await demandRightsOf(work, [client], '/expires_at');
+    demandEndWithinKey(work.principal, after.expires_at, '/expires_at');
+  }
   if (after.enabled === before.enabled) return work.unit.replace(clientSecrets, before, patch);
   return work.unit.replace(clientSecrets, before, { ...patch, tokens_valid_from: work.unit.at });
 }

@@ -1,8 +1,10 @@
 /** Revoking: one token, or all that a client has got so far. */
 import { z } from 'zod';
 import { demandOwnerOver } from '../access/may-grant.ts';
-import { clients } from '../clients/clients.ts';
-import { invalid } from '../errors.ts';
+import type { Principal } from '../access/principal.ts';
+import { seesAll, visibleApplication } from '../access/visibility.ts';
+import { type Client, clients } from '../clients/clients.ts';
+import { DomainError, invalid } from '../errors.ts';
 import type { Work } from '../work.ts';
 import { revocations, revokeToken } from './revocations.ts';
 
@@ -42,9 +44,12 @@ export interface Revoked {
 /** Revokes; what is revoked already stays so. @throws DomainError `invalid` for what is not known here */
 export async function revoke(work: Work, draft: RevocationDraft, readToken: ReadToken): Promise<Revoked> {
   if (draft.client_id !== undefined) return await revokeAll(work, draft.client_id);
-  if (draft.jti !== undefined) return await revokeOne(work, draft.jti);
+  if (draft.jti !== undefined) {
+    demandSight(work.principal);
+    return await revokeOne(work, draft.jti);
+  }
   const token = await readToken(draft.token ?? '');
-  if (token === undefined) {
+  if (token === undefined || !(await mayKnowOf(work, token.client_id))) {
     throw invalid([{ pointer: '/token', detail: 'is no token of this server, or has ended' }]);
   }
   return await revokeOne(work, token.jti, token.exp);
@@ -56,12 +61,32 @@ async function revokeOne({ storage, unit }: Work, jti: string, exp?: number): Pr
 }
 
 async function revokeAll(work: Work, clientId: string): Promise<Revoked> {
-  const { storage, unit } = work;
-  const client = await storage.get(clients, clientId);
+  const { unit } = work;
+  const client = await visibleClient(work, clientId);
   if (client === undefined) throw invalid([{ pointer: '/client_id', detail: 'names no client' }]);
   await demandOwnerOver(work, [client]);
   unit.replace(clients, client, { tokens_valid_from: unit.at });
   return { ...revokedAt(client.id, unit.at), jti: null, client_id: client.id, remembered_until: null };
+}
+
+/** Of a `jti` alone nobody can tell whose token it is. */
+function demandSight(principal: Principal): void {
+  if (seesAll(principal)) return;
+  throw new DomainError('forbidden', 'A jti alone does not say whose token it is: send the token.', {
+    errors: [{ pointer: '/jti', detail: 'is for those who see all clients' }],
+  });
+}
+
+/** Who sees all may revoke tokens also of clients that are gone. */
+async function mayKnowOf(work: Work, clientId: string): Promise<boolean> {
+  return seesAll(work.principal) || (await visibleClient(work, clientId)) !== undefined;
+}
+
+/** @returns the client, where the principal may know of it */
+async function visibleClient(work: Work, clientId: string): Promise<Client | undefined> {
+  const client = await work.storage.get(clients, clientId);
+  if (client === undefined || seesAll(work.principal)) return client;
+  return (await visibleApplication(work, client.application_id)) && client;
 }
 
 function revokedAt(id: string, at: string) {
