@@ -67,7 +67,7 @@ export class EngineClients {
     const now = Date.now();
     const secret = await this.#secrets.match(clientId, presented, standing.secrets, now);
     if (secret === undefined) return undefined;
-    this.#lastUsed.note(secret.id, now);
+    this.#lastUsed.noteSecret(secret.id, now);
     return shortId(secret.id);
   }
 

@@ -1,35 +1,67 @@
-/** When secrets were last used, gathered off the hot path and written now and then. */
-
+/** When secrets and API keys were last used, and keys how often: gathered off the hot path and written now and then. */
+import { apiKeys } from '../api-keys/api-keys.ts';
 import type { Storage } from '../store.ts';
 import { clientSecrets } from './client-secrets.ts';
 
+/** What is to be written of one of them. */
+interface Use {
+  readonly at: number;
+  readonly count: number;
+}
+
+type Uses = Map<string, Use>;
+
 export class LastUsed {
   readonly #storage: Storage;
-  #pending = new Map<string, number>();
+  #secrets: Uses = new Map();
+  #keys: Uses = new Map();
 
   constructor(storage: Storage) {
     this.#storage = storage;
   }
 
   /** @param at milliseconds */
-  note(secretId: string, at: number): void {
-    this.#pending.set(secretId, at);
+  noteSecret(secretId: string, at: number): void {
+    add(this.#secrets, secretId, { at, count: 1 });
+  }
+
+  /** Counts one use of an API key. @param at milliseconds */
+  noteKey(keyId: string, at: number): void {
+    add(this.#keys, keyId, { at, count: 1 });
   }
 
   /** Writes what was noted since the last time. What fails to be written is noted again. */
   async flush(): Promise<void> {
-    if (this.#pending.size === 0) return;
-    const noted = this.#pending;
-    this.#pending = new Map();
-    const notes = [...noted].map(([id, at]) => ({
-      id,
-      values: { last_used_at: new Date(at).toISOString() },
-    }));
-    try {
-      await this.#storage.annotate(clientSecrets, notes);
-    } catch (error) {
-      for (const [id, at] of noted) if (!this.#pending.has(id)) this.#pending.set(id, at);
-      throw error;
-    }
+    const [secrets, keys] = [this.#secrets, this.#keys];
+    [this.#secrets, this.#keys] = [new Map(), new Map()];
+    const written = await Promise.allSettled([
+      keeping(secrets, this.#secrets, () => this.#storage.annotate(clientSecrets, notes(secrets))),
+      keeping(keys, this.#keys, () => this.#storage.annotate(apiKeys, countedNotes(keys))),
+    ]);
+    for (const outcome of written) if (outcome.status === 'rejected') throw outcome.reason;
   }
+}
+
+/** Writes what was noted; where that fails, it is among what is noted next. */
+async function keeping(noted: Uses, next: Uses, write: () => Promise<void>): Promise<void> {
+  if (noted.size === 0) return;
+  try {
+    await write();
+  } catch (error) {
+    for (const [id, use] of noted) add(next, id, use);
+    throw error;
+  }
+}
+
+function add(uses: Uses, id: string, { at, count }: Use): void {
+  const before = uses.get(id);
+  uses.set(id, { at: Math.max(at, before?.at ?? 0), count: count + (before?.count ?? 0) });
+}
+
+function notes(uses: Uses) {
+  return [...uses].map(([id, { at }]) => ({ id, values: { last_used_at: new Date(at).toISOString() } }));
+}
+
+function countedNotes(uses: Uses) {
+  return notes(uses).map((note) => ({ ...note, add: { use_count: uses.get(note.id)?.count ?? 0 } }));
 }
