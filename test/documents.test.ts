@@ -5,6 +5,7 @@ import { existsSync, globSync, readdirSync, readFileSync, statSync } from 'node:
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { promisify } from 'node:util';
+import { operations } from '../src/admin-api/operations.ts';
 import { PROBLEMS } from '../src/http/problem.ts';
 import { SETTINGS } from '../src/settings.ts';
 import { place, ROOT, serving } from './main/process.ts';
@@ -32,6 +33,15 @@ test('every command of npm that a document names exists', () => {
     for (const [, name = ''] of text(path).matchAll(/npm run ([\w:]+)/g))
       assert.ok(scripts[name], `${path}: npm run ${name}`);
   }
+});
+
+test('every operation that docs/coming-from.md names exists', () => {
+  const known = new Set(
+    operations.map(({ method, path }) => `${method.toUpperCase()} ${path.replaceAll(/:(\w+)/g, '{$1}')}`),
+  );
+  const named = Array.from(text('docs/coming-from.md').matchAll(/`([A-Z]+ \/[^`]+)` \|$/gm), ([, name = '']) => name);
+  assert.ok(named.length > 30);
+  for (const name of named) assert.ok(known.has(name), name);
 });
 
 test('every setting that a document names exists', () => {
