@@ -1,5 +1,6 @@
 /** `/clients`, and `/applications/{id}/clients`: the consumer keys. */
 import { z } from 'zod';
+import { endOfActing } from '../domain/access/key-expiry.ts';
 import { demandRightsOf } from '../domain/access/may-grant.ts';
 import { belongingToVisible } from '../domain/access/visibility.ts';
 import { isSecretBased } from '../domain/clients/client-authentication.ts';
@@ -69,7 +70,7 @@ export const clientOperations = [
     tag,
     scope: 'clients:write',
     body: ClientDraft,
-    check: (inquiry) => clientMistakes(inquiry, inquiry.body),
+    check: (inquiry) => clientMistakes(inquiry, inquiry.body, inquiry.found.id),
     status: 201,
     result: RegisteredClient,
     find: findApplication,
@@ -109,7 +110,7 @@ export const clientOperations = [
     tag,
     scope: 'clients:write',
     body: ClientChanges,
-    check: (inquiry) => clientMistakes(inquiry, inquiry.body, inquiry.found),
+    check: (inquiry) => clientMistakes(inquiry, inquiry.body, inquiry.found.application_id, inquiry.found),
     status: 200,
     result: ClientView,
     find: findClient,
@@ -147,9 +148,8 @@ export const clientOperations = [
     find: findClient,
     async run(call) {
       await demandRightsOf(call, [call.found], '');
-      const { principal } = call;
-      const ends_at = principal.kind === 'member' ? (principal.key?.expires_at ?? null) : null;
-      return { body: await call.services.issueToken(call.found.id, { ...call.body, ends_at }) };
+      const order = { ...call.body, ends_at: endOfActing(call.principal) };
+      return { body: await call.services.issueToken(call.found.id, order) };
     },
   }),
 ];

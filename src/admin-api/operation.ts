@@ -3,6 +3,7 @@ import { z } from 'zod';
 import type { KeySupply } from '../domain/apis/api-changes.ts';
 import type { SigningAlgorithm } from '../domain/apis/apis.ts';
 import type { SecretMint } from '../domain/clients/client-secret-changes.ts';
+import type { Sealer } from '../domain/installation/sealing.ts';
 import type { SigningKey } from '../domain/signing-keys/signing-keys.ts';
 import type { ReadToken } from '../domain/tokens/revocation-changes.ts';
 import type { Unit } from '../domain/unit.ts';
@@ -11,6 +12,8 @@ import { operationsFor } from '../http/operation.ts';
 export interface TokenOrder {
   readonly scope?: string | undefined;
   readonly resource?: string | undefined;
+  /** When what the orderer acts by ends, RFC 3339: the token does not outlive it. null: never. */
+  readonly ends_at: string | null;
 }
 
 export interface OrderedToken {
@@ -30,7 +33,11 @@ export interface AdminServices {
     remove(unit: Unit, kid: string): Promise<void>;
   };
   readonly secrets: SecretMint;
-  /** Issues a token for a client without its secret. @throws DomainError `invalid` where it would not be granted */
+  readonly sealer: Pick<Sealer, 'seal'>;
+  /**
+   * Issues a token for a client without its secret.
+   * @throws DomainError `invalid` where it would not be granted, `conflict` where the client gets none
+   */
   issueToken(clientId: string, order: TokenOrder): Promise<OrderedToken>;
   readonly readToken: ReadToken;
 }

@@ -1,4 +1,5 @@
 /** Every operation of the admin API. A new resource is one more line. */
+import { accessProfileOperations } from './access-profiles.ts';
 import { apiOperations } from './apis.ts';
 import { applicationLogoOperations } from './application-logos.ts';
 import { applicationOperations } from './applications.ts';
@@ -17,6 +18,7 @@ export const operations = [
   ...policyOperations,
   ...applicationOperations,
   ...applicationLogoOperations,
+  ...accessProfileOperations,
   ...clientOperations,
   ...clientSecretOperations,
   ...signingKeyOperations,

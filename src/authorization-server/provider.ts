@@ -3,8 +3,10 @@
  * its keys, so each change of the signing keys makes a new one (docs/decisions/0002).
  */
 import Provider, { type Configuration, errors, type KoaContextWithOIDC } from 'oidc-provider';
+import type { Limits } from '../domain/limits/limits.ts';
 import { claimsOf } from '../domain/tokens/claims.ts';
-import { type ApiLookup, decideGrant, GrantRefusal } from '../domain/tokens/grants.ts';
+import { type ApiLookup, decideGrant, type Grant, GrantRefusal } from '../domain/tokens/grants.ts';
+import { demandMayGetTokens } from '../domain/tokens/may-get-tokens.ts';
 import { CLOCK_TOLERANCE_SECONDS } from '../domain/tokens/revocations.ts';
 import { newTokenId } from '../domain/tokens/token-ids.ts';
 import type { Knowledge } from '../domain/tokens/token-status.ts';
@@ -31,6 +33,10 @@ export interface ProviderParts {
   readonly secondsToServe: () => number;
   /** Uses an assertion up; false where it was used before. */
   readonly useAssertion: (clientId: string, jti: string, exp: number) => Promise<boolean>;
+  /** Counts tokens under the churn guards of policies. */
+  readonly limits: Pick<Limits, 'issue'>;
+  /** Told of a client that gets tokens more often than a policy likes, and whether it was refused this one. */
+  readonly onChurn: (clientId: string, isRefused: boolean) => void;
   readonly fetch: typeof fetch;
   /** Signs the engine's cookies, of which none is ever set. */
   readonly cookieKey: string;
@@ -109,27 +115,42 @@ function configuration(parts: ProviderParts): Configuration {
 }
 
 /** Decides the grant once per request; the engine then reads the granted scope where the asked one stood. */
-async function decide(
-  { lookup }: ProviderParts,
-  ctx: KoaContextWithOIDC,
-  resource: string | undefined,
-): Promise<string> {
+async function decide(parts: ProviderParts, ctx: KoaContextWithOIDC, resource: string | undefined): Promise<string> {
   const state: RequestState = stateOfRequest(ctx);
   const params = ctx.oidc.params ?? {};
   if (state.grant === undefined) {
-    const standing = await lookup.standing(String(ctx.oidc.client?.clientId));
+    const standing = await parts.lookup.standing(String(ctx.oidc.client?.clientId));
     if (standing === undefined) throw new errors.InvalidClientAuth('gone since it authenticated');
     const asked = Array.isArray(params['resource']) ? params['resource'].map(String) : resource;
     const scope = params['scope'] === undefined ? undefined : String(params['scope']);
     try {
-      state.grant = decideGrant(lookup, standing, { scope, resource: asked });
+      demandMayGetTokens(standing, state.address);
+      state.grant = decideGrant(parts.lookup, standing, { scope, resource: asked });
     } catch (error) {
       if (!(error instanceof GrantRefusal)) throw error;
       throw new errors.CustomOIDCProviderError(error.error, error.message);
     }
+    countIssuance(parts, ctx, state.grant);
   }
   params['scope'] = state.grant.scopes.join(' ');
   return state.grant.api.identifier;
+}
+
+/** Behind every other refusal: only tokens that are made count. */
+function countIssuance({ limits, onChurn }: ProviderParts, ctx: KoaContextWithOIDC, grant: Grant): void {
+  const guarded = grant.policies.filter(({ token_issuance }) => token_issuance !== null);
+  if (guarded.length === 0) return;
+  const issuance = limits.issue(grant.standing.id, guarded);
+  if (issuance.outcome === 'issue') return;
+  onChurn(grant.standing.id, issuance.outcome === 'refuse');
+  if (issuance.outcome !== 'refuse') {
+    ctx.set('X-Latchkey-Warning', 'token_churn');
+    return;
+  }
+  ctx.set('Retry-After', String(issuance.retry_after_seconds));
+  // RFC 8628 section 3.5 has registered it for the token endpoint; RFC 6585 section 4 has the status.
+  const refusal = new errors.CustomOIDCProviderError('slow_down', 'too many tokens: reuse a token until it expires');
+  throw Object.assign(refusal, { status: 429, statusCode: 429 });
 }
 
 function resourceServerOf({ secondsToServe }: ProviderParts, ctx: KoaContextWithOIDC) {

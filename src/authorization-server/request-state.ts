@@ -4,6 +4,8 @@ import type { Grant } from '../domain/tokens/grants.ts';
 export interface RequestState {
   /** The short id of the secret or key with which the client authenticated. */
   credential?: string;
+  /** From where the request came, as far as proxies are believed. */
+  address?: string | undefined;
   grant?: Grant;
   /** What the engine answered `server_error` to. */
   failure?: unknown;

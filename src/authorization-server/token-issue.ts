@@ -3,7 +3,8 @@ import { randomBytes } from 'node:crypto';
 import type { Standing } from '../domain/catalogue/standing.ts';
 import { DomainError } from '../domain/errors.ts';
 import { claimsOf } from '../domain/tokens/claims.ts';
-import { type ApiLookup, decideGrant, GrantRefusal, type TokenRequest } from '../domain/tokens/grants.ts';
+import { type ApiLookup, decideGrant, type Grant, GrantRefusal, type TokenRequest } from '../domain/tokens/grants.ts';
+import { demandTokenProfile } from '../domain/tokens/may-get-tokens.ts';
 import { NO_CREDENTIAL, newTokenId } from '../domain/tokens/token-ids.ts';
 import type { Artifacts } from './artifacts.ts';
 import type { Keys } from './keys.ts';
@@ -15,15 +16,25 @@ export interface IssuedToken {
   readonly scope: string;
 }
 
-/** @throws DomainError `invalid` where the client would not be granted this */
+/** What an operator orders. */
+export interface IssueOrder extends TokenRequest {
+  /** When what he acts by ends, RFC 3339: no token that he orders outlives it. null: never. */
+  readonly ends_at: string | null;
+}
+
+/**
+ * @throws DomainError `invalid` where the client would not be granted this, `conflict` where its access profile is
+ * disabled or knows no tokens
+ */
 export async function issueToken(
   { issuer, keys, lookup, opaque }: { issuer: string; keys: Keys; lookup: ApiLookup; opaque: Artifacts },
   standing: Standing,
-  request: TokenRequest,
+  order: IssueOrder,
 ): Promise<IssuedToken> {
-  const grant = decided(lookup, standing, request);
+  const grant = decided(lookup, standing, order);
   const now = Date.now();
-  const { api, lifetimeSeconds } = grant;
+  const { api } = grant;
+  const lifetimeSeconds = lifetimeOf(grant, order, now);
   const iat = Math.floor(now / 1000);
   const claims = claimsOf(grant, { issuer, jti: newTokenId(now, NO_CREDENTIAL), iat, lifetimeSeconds });
   const answer = { token_type: 'Bearer', expires_in: lifetimeSeconds, scope: claims.scope } as const;
@@ -37,11 +48,20 @@ export async function issueToken(
   return { access_token, ...answer };
 }
 
-function decided(lookup: ApiLookup, standing: Standing, request: TokenRequest) {
+function lifetimeOf({ lifetimeSeconds }: Grant, { ends_at }: IssueOrder, now: number): number {
+  if (ends_at === null) return lifetimeSeconds;
+  const left = Math.floor((Date.parse(ends_at) - now) / 1000);
+  if (left < 1) throw new DomainError('conflict', 'The key ends before the token could be used.');
+  return Math.min(lifetimeSeconds, left);
+}
+
+function decided(lookup: ApiLookup, standing: Standing, request: TokenRequest): Grant {
   try {
+    demandTokenProfile(standing);
     return decideGrant(lookup, standing, request);
   } catch (error) {
     if (!(error instanceof GrantRefusal)) throw error;
+    if (error.error === 'unauthorized_client') throw new DomainError('conflict', error.message);
     const pointer = error.error === 'invalid_target' ? '/resource' : '/scope';
     throw new DomainError('invalid', error.message, { errors: [{ pointer, detail: error.message }] });
   }

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { AllowedAddresses } from '../access/addresses.ts';
 import { PublicJwks } from '../clients/clients.ts';
+import type { Place } from '../installation/sealing.ts';
 import { Name, recordShape } from '../record.ts';
 import type { Table } from '../store.ts';
 
@@ -61,3 +62,8 @@ export const accessProfiles: Table<AccessProfile> = {
   parent: (profile) => profile.application_id,
   feed: true,
 };
+
+/** @returns where the secret of a profile is sealed to */
+export function secretPlace(profileId: string): Place {
+  return { table: accessProfiles.name, id: profileId, field: 'authentication.secret' };
+}

@@ -9,6 +9,7 @@ import { newId } from '../ids.ts';
 import { members } from '../members/members.ts';
 import { changesNothing, definedIn } from '../merge.ts';
 import type { Work } from '../work.ts';
+import { accessProfiles } from './access-profiles.ts';
 import { applicationLogos, findLogo } from './application-logos.ts';
 import { Application, applications } from './applications.ts';
 
@@ -90,12 +91,15 @@ export async function changeApplication(
   return work.unit.replace(applications, before, { ...patch, tokens_valid_from: work.unit.at });
 }
 
-/** Removes an application with its clients, their secrets and its logo. @throws DomainError `forbidden` */
+/** Removes an application with its clients, their secrets, its access profiles and its logo. @throws DomainError `forbidden` */
 export async function removeApplication(work: Work, application: Application): Promise<void> {
   await demandForeignApplication(work, application);
   const { storage, unit } = work;
   for (const client of await storage.all(clients, { application_id: application.id })) {
     await removeClient(work, client);
+  }
+  for (const profile of await storage.all(accessProfiles, { application_id: application.id })) {
+    unit.remove(accessProfiles, profile);
   }
   const logo = await findLogo(storage, application);
   if (logo) unit.remove(applicationLogos, logo);

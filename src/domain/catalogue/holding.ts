@@ -5,6 +5,8 @@ import type { Collection } from '../apis/collections.ts';
 import type { Role } from '../apis/roles.ts';
 import { type AccessProfile, accessProfiles } from '../applications/access-profiles.ts';
 import type { Application } from '../applications/applications.ts';
+import { DomainError } from '../errors.ts';
+import type { Policy } from '../limits/policies.ts';
 import type { Environment } from '../record.ts';
 import type { Storage } from '../store.ts';
 
@@ -77,4 +79,27 @@ export function restrictionOf(from: { allowed_ips: readonly string[] | null; pol
     addresses: from.allowed_ips === null ? null : new AddressList(from.allowed_ips),
     policyId: from.policy_id,
   };
+}
+
+/** @returns whether the holder's profile leaves it this API at all */
+export function isWithinProfile({ profile }: Pick<Holding, 'profile'>, apiId: string): boolean {
+  return profile === null || profile.apiIds.has(apiId);
+}
+
+/** What readings look policies up in. */
+export interface PolicyLookup {
+  policy(id: string): Policy | undefined;
+}
+
+/**
+ * @returns the policies that the holder is under, each once
+ * @throws DomainError `unavailable` where one is not known: a limit that cannot be read is not lifted by that
+ */
+export function policiesOf(lookup: PolicyLookup, { restrictions }: Pick<Holding, 'restrictions'>): readonly Policy[] {
+  const ids = new Set(restrictions.flatMap(({ policyId }) => policyId ?? []));
+  return [...ids].map((id) => {
+    const policy = lookup.policy(id);
+    if (policy === undefined) throw new DomainError('unavailable', 'A policy has just changed.');
+    return policy;
+  });
 }

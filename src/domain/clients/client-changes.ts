@@ -20,6 +20,7 @@ import { Unit } from '../unit.ts';
 import type { Work } from '../work.ts';
 import { authenticationMistakes, changesCredentials, isSecretBased } from './client-authentication.ts';
 import type { ClientChanges, ClientDraft } from './client-drafts.ts';
+import { clientProfileMistakes, demandProfileChange } from './client-profile.ts';
 import { insertSecret } from './client-secret-changes.ts';
 import { type ClientSecret, clientSecrets } from './client-secrets.ts';
 import { type Client, clients } from './clients.ts';
@@ -38,19 +39,23 @@ const NEW_CLIENT = { token_endpoint_auth_method: 'client_secret_basic', jwks: nu
 const NO_RIGHTS: Rights = { permissions: [], role_ids: [], may_introspect_ids: [], default_api_id: null };
 
 /**
+ * @param applicationId to which it belongs, or will
  * @param before the client that is changed; undefined for one that is made
  * @returns what is wrong with these members, beyond what their schemas say
  */
 export async function clientMistakes(
   { storage, services }: ClientSurroundings,
   given: ClientChanges,
+  applicationId: string,
   before?: Client,
 ): Promise<Mistake[]> {
-  const references = new References({ storage, unit: new Unit() });
+  const unit = new Unit();
+  const references = new References({ storage, unit });
   await resolve(references, given);
   const proof = before ?? NEW_CLIENT;
   return [
     ...references.mistakes,
+    ...(await clientProfileMistakes({ storage, unit }, given, applicationId)),
     ...authenticationMistakes({ ...proof, ...definedIn(given) }, services.allowsPlainHttp),
   ];
 }
@@ -69,7 +74,10 @@ export async function createClient(
   const references = new References(work);
   const { permissions, roles, default_api, may_introspect, ...own } = draft;
   const named = await resolve(references, { permissions, roles, default_api, may_introspect });
-  references.mistakes.push(...authenticationMistakes(own, work.services.allowsPlainHttp));
+  references.mistakes.push(
+    ...(await clientProfileMistakes(work, own, application.id)),
+    ...authenticationMistakes(own, work.services.allowsPlainHttp),
+  );
   references.demandAll();
   const rights = { ...NO_RIGHTS, default_api_id: await firstApiId(references, permissions), ...named };
   await demandGrants(work, await addedGrants(work, NO_RIGHTS, rights));
@@ -79,7 +87,6 @@ export async function createClient(
   const client = work.unit.insert(clients, {
     id,
     application_id: application.id,
-    access_profile_id: null,
     ...own,
     ...rights,
     tokens_valid_from: null,
@@ -103,12 +110,16 @@ export async function changeClient(
   const named = await resolve(references, { permissions, roles, default_api, may_introspect });
   const patch = { ...definedIn(own), ...named };
   const after: Client = { ...before, ...patch };
-  references.mistakes.push(...authenticationMistakes(after, work.services.allowsPlainHttp));
+  references.mistakes.push(
+    ...(await clientProfileMistakes(work, own, before.application_id)),
+    ...authenticationMistakes(after, work.services.allowsPlainHttp),
+  );
   references.demandAll();
   if (changesNothing(before, patch)) return before;
   await demandOwnerOver(work, [before]);
   await demandGrants(work, await addedGrants(work, before, after));
   await demandHandOver(work, before, after);
+  await demandProfileChange(work, before, after);
   await cover(work, own.token_lifetime_seconds);
   if (isSecretBased(before) && !isSecretBased(after)) await removeSecrets(work, before);
   return work.unit.replace(clients, before, {

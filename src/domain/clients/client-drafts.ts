@@ -15,6 +15,7 @@ const writable = {
   permissions: z.array(NamedPermission).max(500),
   roles: z.array(RoleName).max(100),
   default_api: ApiIdentifier.nullable(),
+  access_profile_id: z.string().min(1).max(100).nullable(),
   token_lifetime_seconds: shape.token_lifetime_seconds,
   may_introspect: z.union([z.literal(true), z.array(ApiIdentifier).max(500)], {
     error: 'must be true or a list of API identifiers',
@@ -33,6 +34,9 @@ export const ClientDraft = z
     permissions: writable.permissions.default([]),
     roles: writable.roles.default([]),
     default_api: writable.default_api.optional().meta({ description: 'Left out: the API of the first permission.' }),
+    access_profile_id: writable.access_profile_id
+      .default(null)
+      .meta({ description: 'Of the same application; null: none narrows it.' }),
     token_lifetime_seconds: writable.token_lifetime_seconds.default(null),
     may_introspect: writable.may_introspect.default([]),
     unknown_scopes: writable.unknown_scopes

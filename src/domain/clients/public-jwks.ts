@@ -44,9 +44,18 @@ function jwkMistakes(jwk: PublicJwks['keys'][number], at: string): Mistake[] {
   return wrong === undefined ? [] : [{ pointer: at, detail: wrong }];
 }
 
+/** @returns whether the key can verify signatures of this algorithm, and is not kept for another */
+export function fitsAlgorithm(jwk: PublicJwks['keys'][number], algorithm: string): boolean {
+  return algorithmsOf(jwk).includes(algorithm) && (jwk.alg === undefined || jwk.alg === algorithm);
+}
+
+function algorithmsOf(jwk: PublicJwks['keys'][number]): readonly string[] {
+  return ALGORITHMS[jwk.kty === 'EC' ? `EC ${String(jwk['crv'])}` : jwk.kty] ?? [];
+}
+
 /** @returns members that say the key is for something else: such a key would only ever be refused */
 function misfitMembers(jwk: PublicJwks['keys'][number]): [name: string, detail: string][] {
-  const algorithms = ALGORITHMS[jwk.kty === 'EC' ? `EC ${String(jwk['crv'])}` : jwk.kty] ?? [];
+  const algorithms = algorithmsOf(jwk);
   const misfits: [string, string][] = [];
   if (jwk.use !== undefined && jwk.use !== 'sig') misfits.push(['use', 'must be sig, or left out']);
   if (jwk.alg !== undefined && !algorithms.includes(jwk.alg)) {

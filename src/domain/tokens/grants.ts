@@ -1,6 +1,8 @@
 /** Decides what a token request is granted: for which API, which scopes, which roles, for how long. */
 import type { Api } from '../apis/apis.ts';
+import { isWithinProfile, type PolicyLookup, policiesOf } from '../catalogue/holding.ts';
 import type { Standing } from '../catalogue/standing.ts';
+import type { Policy } from '../limits/policies.ts';
 
 export interface TokenRequest {
   /** The `scope` parameter (RFC 6749 section 3.3); empty or absent asks for all there is. */
@@ -14,18 +16,22 @@ export interface Grant {
   readonly api: Api;
   readonly scopes: readonly string[];
   readonly lifetimeSeconds: number;
+  /** Under which it is issued. */
+  readonly policies: readonly Policy[];
 }
 
-/** What the decision looks APIs up in. */
-export interface ApiLookup {
+/** What the decision looks APIs and policies up in. */
+export interface ApiLookup extends PolicyLookup {
   api(id: string): Api | undefined;
   apiByIdentifier(identifier: string): Api | undefined;
 }
 
+type RefusalCode = 'invalid_scope' | 'invalid_target' | 'unauthorized_client';
+
 /** A request that is refused: the OAuth error code and a sentence for the client's developer. */
 export class GrantRefusal extends Error {
-  readonly error: 'invalid_scope' | 'invalid_target';
-  constructor(error: 'invalid_scope' | 'invalid_target', description: string) {
+  readonly error: RefusalCode;
+  constructor(error: RefusalCode, description: string) {
     super(description);
     this.name = 'GrantRefusal';
     this.error = error;
@@ -41,6 +47,7 @@ const IGNORED_SCOPES = new Set(['default', 'openid']);
 /**
  * @returns what is granted; one token is for exactly one API
  * @throws GrantRefusal RFC 6749 section 5.2 `invalid_scope`, RFC 8707 section 2 `invalid_target`
+ * @throws DomainError `unavailable` where a policy that it is under is not known
  */
 export function decideGrant(lookup: ApiLookup, standing: Standing, request: TokenRequest): Grant {
   const asked = askedScopes(request.scope);
@@ -50,12 +57,13 @@ export function decideGrant(lookup: ApiLookup, standing: Standing, request: Toke
   if (scopes.join(' ').length > LONGEST_SCOPE) {
     throw new GrantRefusal('invalid_scope', 'the scopes make too long a token: ask for fewer in the scope parameter');
   }
-  return {
-    standing,
-    api,
-    scopes,
-    lifetimeSeconds: standing.client.token_lifetime_seconds ?? api.token_lifetime_seconds,
-  };
+  const policies = policiesOf(lookup, standing);
+  return { standing, api, scopes, lifetimeSeconds: lifetimeOf(standing, api, policies), policies };
+}
+
+function lifetimeOf({ client }: Standing, api: Api, policies: readonly Policy[]): number {
+  const own = client.token_lifetime_seconds ?? api.token_lifetime_seconds;
+  return Math.min(own, ...policies.map(({ max_token_lifetime_seconds }) => max_token_lifetime_seconds ?? own));
 }
 
 function askedScopes(scope: string | undefined): string[] {
@@ -103,11 +111,12 @@ function whyNoApi(standing: Standing, asked: readonly string[], fitting: number)
   return `no one API has all of the scope: ${remedy}, and ask for one API at a time`;
 }
 
-function isPermitted({ client, rights }: Standing, api: Api): boolean {
+function isPermitted(standing: Standing, api: Api): boolean {
+  const { client, rights } = standing;
   if (!api.enabled) return false;
   if (api.environments !== null && !api.environments.includes(client.environment)) return false;
   const hasScopes = (rights.get(api.id)?.size ?? 0) > 0;
-  return hasScopes || (api.allow_no_scope && client.default_api_id === api.id);
+  return hasScopes || (api.allow_no_scope && client.default_api_id === api.id && isWithinProfile(standing, api.id));
 }
 
 function grantedScopes(standing: Standing, api: Api, asked: readonly string[]): string[] {
