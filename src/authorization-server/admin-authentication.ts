@@ -6,7 +6,6 @@ import { findSession, isCsrfToken } from '../domain/members/sessions.ts';
 import type { Storage } from '../domain/store.ts';
 import { admit, type VerdictKnowledge } from '../domain/verdicts/admission.ts';
 import type { Authenticate, Authenticated } from '../http/access.ts';
-import { HttpError } from '../http/problem.ts';
 import type { TokenReader } from './token-reader.ts';
 
 export interface AdminAuthenticationParts extends PersonalKeyParts {
@@ -55,11 +54,8 @@ async function byKey(
   key: string,
   address: string | undefined,
 ): Promise<Authenticated | undefined> {
-  const admission = await admitPersonalKey(parts, key, address, Date.now());
-  if (admission === undefined || 'principal' in admission) return admission;
-  throw new HttpError('too_many_requests', "This key's limit is reached.", {
-    'Retry-After': String(admission.retry_after_seconds),
-  });
+  const principal = await admitPersonalKey(parts, key, address, Date.now());
+  return principal && { principal };
 }
 
 async function bySession(parts: AdminAuthenticationParts, token: string): Promise<Authenticated | undefined> {

@@ -11,6 +11,7 @@ export type ErrorKind =
   | 'not_found' // 404: absent, or not the caller's to see
   | 'conflict' // 409: a duplicate, or something still refers to it
   | 'precondition_failed' // 412: If-Match names another version
+  | 'too_many_requests' // 429: guessing; try again later
   | 'busy' // 503: a bounded queue is full; try again shortly
   | 'unavailable'; // 503: the store cannot be reached
 
@@ -20,6 +21,8 @@ export type Mistake = { detail: string } & ({ pointer: string } | { parameter: s
 export class DomainError extends Error {
   readonly kind: ErrorKind;
   readonly errors: readonly Mistake[];
+  /** `too_many_requests`: whole seconds until it is worth trying again. */
+  readonly retryAfterSeconds: number | undefined;
 
   /**
    * @param kind which status it deserves
@@ -29,12 +32,17 @@ export class DomainError extends Error {
   constructor(
     kind: ErrorKind,
     message: string,
-    { errors = [], cause }: { errors?: readonly Mistake[]; cause?: unknown } = {},
+    {
+      errors = [],
+      cause,
+      retryAfterSeconds,
+    }: { errors?: readonly Mistake[]; cause?: unknown; retryAfterSeconds?: number } = {},
   ) {
     super(message, { cause });
     this.name = 'DomainError';
     this.kind = kind;
     this.errors = errors;
+    this.retryAfterSeconds = retryAfterSeconds;
   }
 }
 

@@ -11,7 +11,6 @@ export type HttpErrorKind =
   | 'method_not_allowed'
   | 'too_large'
   | 'unsupported_media_type'
-  | 'too_many_requests'
   | 'internal';
 
 export type ProblemKind = ErrorKind | HttpErrorKind;
@@ -122,6 +121,9 @@ function write(ctx: Context, kind: ProblemKind, error: unknown): void {
   if (errors.length > 0) problem.errors = [...errors];
   if (status === 503) ctx.set('Retry-After', RETRY_AFTER_SECONDS);
   if (error instanceof HttpError) ctx.set(error.headers);
+  if (error instanceof DomainError && error.retryAfterSeconds !== undefined) {
+    ctx.set('Retry-After', String(error.retryAfterSeconds));
+  }
   ctx.remove('ETag');
   ctx.status = status;
   ctx.body = JSON.stringify(problem);

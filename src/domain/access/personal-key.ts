@@ -1,6 +1,7 @@
 /** Whether a personal key opens the admin API, and to whom. What the key itself restricts holds here as at any door. */
 import { readApiKey } from '../api-keys/presented-key.ts';
 import type { KeyStanding } from '../catalogue/key-standing.ts';
+import { DomainError } from '../errors.ts';
 import type { Limits } from '../limits/limits.ts';
 import type { Policy } from '../limits/policies.ts';
 import { type AdminReach, type AdminScopeKnowledge, memberPrincipal } from './member-principal.ts';
@@ -16,20 +17,18 @@ export interface PersonalKeyParts extends AdminReach {
   readonly onKeyUsed: (keyId: string, at: number) => void;
 }
 
-export type KeyAdmission = { readonly principal: MemberPrincipal } | { readonly retry_after_seconds: number };
-
 /**
  * @param address from where it was sent, as far as anyone knows
  * @param now milliseconds
- * @returns whom it speaks for, or when to try again where its policy's limit is reached; undefined where it opens nothing
- * @throws DomainError `unavailable` where that cannot be told or counted
+ * @returns whom it speaks for; undefined where it opens nothing
+ * @throws DomainError `too_many_requests` where its policy's limit is reached, `unavailable` where that cannot be told
  */
 export async function admitPersonalKey(
   parts: PersonalKeyParts,
   presented: string,
   address: string | undefined,
   now: number,
-): Promise<KeyAdmission | undefined> {
+): Promise<MemberPrincipal | undefined> {
   const { knowledge, limits } = parts;
   const read = await readApiKey(knowledge, presented, now);
   if (read.outcome !== 'genuine' || read.credential.kind !== 'api_key') return undefined;
@@ -42,10 +41,14 @@ export async function admitPersonalKey(
   const policies = [...policyIds].flatMap((id) => knowledge.policy(id) ?? []);
   if (policies.length > 0) {
     const admission = await limits.admit(key.id, policies);
-    if (!admission.admitted) return { retry_after_seconds: admission.retry_after_seconds };
+    if (!admission.admitted) throw limitReached(admission.retry_after_seconds);
   }
   parts.onKeyUsed(key.id, now);
-  return { principal: memberPrincipal(member, key, knowledge, parts) };
+  return memberPrincipal(member, key, knowledge, parts);
+}
+
+function limitReached(retryAfterSeconds: number): DomainError {
+  return new DomainError('too_many_requests', "This key's limit is reached.", { retryAfterSeconds });
 }
 
 function isForAdministration({ key, enabled, profile }: KeyStanding, adminApiId: string | undefined): boolean {
