@@ -2,7 +2,12 @@
 import { readConfig } from './config.ts';
 import { readInstallation } from './domain/installation/installation.ts';
 import { members } from './domain/members/members.ts';
-import { LINK_LIFETIME_SECONDS, makeSignInLink, ownerWithoutPassword } from './domain/members/sign-in-links.ts';
+import {
+  LINK_LIFETIME_SECONDS,
+  makeSignInLink,
+  ownerWithoutPassword,
+  signInUrl,
+} from './domain/members/sign-in-links.ts';
 import { Unit } from './domain/unit.ts';
 import { openStorage } from './storage/open.ts';
 
@@ -19,7 +24,7 @@ async function ownerLink(): Promise<string> {
     const token = makeSignInLink(unit, owner.id);
     unit.require(members, owner);
     await unit.commit(storage, async () => {});
-    return `${issuer}/console/sign-in#token=${token}`;
+    return signInUrl(issuer, token);
   } finally {
     await storage.close();
   }

@@ -24,6 +24,8 @@ import { DomainError } from './domain/errors.ts';
 import type { ServerKeys } from './domain/installation/installation.ts';
 import type { Sealer } from './domain/installation/sealing.ts';
 import { Limiter } from './domain/limits/limiter.ts';
+import { Guessing } from './domain/members/guessing.ts';
+import { type Gate, judgeLink } from './domain/members/sign-in.ts';
 import { redeemSignInLink } from './domain/members/sign-in-links.ts';
 import { SigningKeyring } from './domain/signing-keys/signing-key-rotation.ts';
 import type { Storage } from './domain/store.ts';
@@ -80,6 +82,7 @@ export async function createServer(parts: ServerParts): Promise<Server> {
   const observer: ChangeObserver = (changes) => catalogue.apply(changes);
   const secretKeys = { tag: serverKeys.secret_tag, fingerprint: serverKeys.secret_fingerprint };
   const secrets = new Secrets(secretKeys, bcryptRunningMax(config.workers), BCRYPT_WAITING_MAX);
+  const guessing = new Guessing();
   const lastUsed = new LastUsed(storage);
   const limiter = new Limiter({ storage, onError });
   const stopHousekeeping = housekeeping({ storage, lastUsed, keyring, observer, onError });
@@ -180,6 +183,7 @@ export async function createServer(parts: ServerParts): Promise<Server> {
       allowsPlainHttp: config.outgoingAllow.length > 0,
       keyring,
       secrets,
+      guessing,
       sealer,
       issueToken: (clientId, order) =>
         issueTokenFor({ issuer, keys, lookup: catalogue, opaque }, catalogue, clientId, order),
@@ -213,7 +217,12 @@ export async function createServer(parts: ServerParts): Promise<Server> {
       },
     }),
   );
-  app.use(signInPage((signIn) => redeem({ storage, secrets, observer }, signIn), issuer));
+  app.use(
+    signInPage(
+      (signIn, ctx) => redeem({ storage, secrets, guessing, observer }, signIn, addressOf(ctx)),
+      new URL(issuer).origin,
+    ),
+  );
   app.use(everythingElse());
 
   const metricsApp = new Koa();
@@ -261,17 +270,24 @@ async function issueTokenFor(
   return await issueToken(parts, standing, request);
 }
 
-async function redeem(parts: Parameters<typeof redeemSignInLink>[0], signIn: SignIn): Promise<Redeemed> {
+/** The page's way in: sets the password, and begins no session. */
+async function redeem(
+  parts: Gate & { observer: ChangeObserver },
+  signIn: SignIn,
+  address: string | undefined,
+): Promise<Redeemed> {
   try {
-    await redeemSignInLink(parts, signIn);
-    return { ok: true };
+    const prepared = await judgeLink(parts, signIn, { address });
+    await untilCommitted(parts, (unit) => redeemSignInLink({ storage: parts.storage, unit }, signIn, prepared));
+    return { outcome: 'done' };
   } catch (error) {
     if (!(error instanceof DomainError)) throw error;
+    if (error.retryAfterSeconds !== undefined) return { outcome: 'later', seconds: error.retryAfterSeconds };
     const mistakes = error.errors.map(
       (mistake) => `${'pointer' in mistake ? mistake.pointer.slice(1) : ''} ${mistake.detail}.`,
     );
-    const lasting = !['invalid', 'busy', 'unavailable'].includes(error.kind);
-    return { ok: false, mistakes: mistakes.length > 0 ? mistakes : [error.message], lasting };
+    const isLasting = !['invalid', 'conflict', 'busy', 'unavailable'].includes(error.kind);
+    return { outcome: isLasting ? 'void' : 'mistakes', mistakes: mistakes.length > 0 ? mistakes : [error.message] };
   }
 }
 

@@ -49,6 +49,7 @@ const HOMES: Record<string, readonly RegExp[]> = {
   'node:sqlite': [/^storage\/embedded\//],
   'oidc-provider': [/^authorization-server\//],
   jose: [/^authorization-server\//],
+  'rate-limiter-flexible': [/^domain\/members\/guessing\.ts$/],
   bcrypt: [/^domain\/clients\/secrets\.ts$/],
   koa: [/^(http|admin-api|authorization-server|gateways|observability|console)\//, /^server\.ts$/],
   '@koa/router': [/^(http|admin-api)\//],

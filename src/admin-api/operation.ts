@@ -4,6 +4,8 @@ import type { KeySupply } from '../domain/apis/api-changes.ts';
 import type { SigningAlgorithm } from '../domain/apis/apis.ts';
 import type { SecretMint } from '../domain/clients/client-secret-changes.ts';
 import type { Sealer } from '../domain/installation/sealing.ts';
+import type { Guessing } from '../domain/members/guessing.ts';
+import type { PasswordHashing } from '../domain/members/passwords.ts';
 import type { SigningKey } from '../domain/signing-keys/signing-keys.ts';
 import type { ReadToken } from '../domain/tokens/revocation-changes.ts';
 import type { Unit } from '../domain/unit.ts';
@@ -32,7 +34,8 @@ export interface AdminServices {
     rotate(unit: Unit, order: { algorithm: SigningAlgorithm; immediate: boolean }): Promise<SigningKey>;
     remove(unit: Unit, kid: string): Promise<void>;
   };
-  readonly secrets: SecretMint;
+  readonly secrets: SecretMint & PasswordHashing;
+  readonly guessing: Guessing;
   readonly sealer: Pick<Sealer, 'seal'>;
   /**
    * Issues a token for a client without its secret.

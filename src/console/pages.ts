@@ -27,15 +27,16 @@ export const page = {
   /** @param mistakes sentences @param given what was entered before, but for the password */
   form(mistakes: readonly string[], given: { token: string; email: string } = { token: '', email: '' }): string {
     return layout(
-      'Set the owner’s password',
-      `<p>This link works once. ${LATER}</p>
+      'Welcome',
+      `<p>Set your password. This link works once. ${LATER}</p>
 ${mistakes.map((mistake) => `<p class="mistake" role="alert">${escaped(mistake)}</p>`).join('\n')}
 <p id="missing" class="mistake" hidden>The address lacks the link’s token: open the link as it was printed.</p>
 <form method="post" action="/console/sign-in">
 <input type="hidden" id="token" name="token" value="${escaped(given.token)}">
 <label for="email">Email (optional)</label>
 <input id="email" name="email" type="email" autocomplete="username" maxlength="254" value="${escaped(given.email)}">
-<small>What you will sign in with. Without one it is owner@localhost.localdomain.</small>
+<small>What you sign in with. The first owner chooses it here; without one it is owner@localhost.localdomain.
+Who was invited has one already.</small>
 <label for="password">Password</label>
 <input id="password" name="password" type="password" autocomplete="new-password" required minlength="12" maxlength="72">
 <small>At least 12 characters. Long is good; a password manager’s is best.</small>
@@ -45,7 +46,7 @@ ${mistakes.map((mistake) => `<p class="mistake" role="alert">${escaped(mistake)}
     );
   },
   done(): string {
-    return page.message('Password set', LATER);
+    return page.message('Password set', `You can sign in with it now. ${LATER}`);
   },
   later(): string {
     return page.message('Latchkey', LATER);

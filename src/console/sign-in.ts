@@ -1,5 +1,5 @@
 /**
- * The one page there is before the console: sets the first owner's password. Knows nothing of members or storage;
+ * The one page there is before the console: sets the password of who was invited, and the first owner's. Knows nothing of members or storage;
  * what redeems the link is given. The link's token travels in the fragment, which no server or proxy log sees.
  */
 import { createHash } from 'node:crypto';
@@ -17,9 +17,16 @@ export interface SignIn {
 }
 
 export type Redeemed =
-  | { readonly ok: true }
-  /** `lasting`: another attempt with the same link is pointless. */
-  | { readonly ok: false; readonly mistakes: readonly string[]; readonly lasting: boolean };
+  | { readonly outcome: 'done' }
+  /** The form can be mended, or sent again. */
+  | { readonly outcome: 'mistakes'; readonly mistakes: readonly string[] }
+  /** Another attempt with the same link is pointless. */
+  | { readonly outcome: 'void'; readonly mistakes: readonly string[] }
+  /** Too many attempts from there. */
+  | { readonly outcome: 'later'; readonly seconds: number };
+
+/** Sets the password, or says what was wrong. */
+export type Redeem = (signIn: SignIn, ctx: Context) => Promise<Redeemed>;
 
 const CONTENT_SECURITY_POLICY = [
   "default-src 'none'",
@@ -30,8 +37,8 @@ const CONTENT_SECURITY_POLICY = [
   "frame-ancestors 'none'",
 ].join('; ');
 
-/** @param redeem sets the password, or says what was wrong @param origin the issuer's: no other page may post here */
-export function signInPage(redeem: (signIn: SignIn) => Promise<Redeemed>, origin: string): Middleware {
+/** @param origin the issuer's: no other page may post here */
+export function signInPage(redeem: Redeem, origin: string): Middleware {
   return async function serveSignIn(ctx, next) {
     if (ctx.path !== '/console' && ctx.path !== PATH) return await next();
     ctx.set('Content-Security-Policy', CONTENT_SECURITY_POLICY);
@@ -51,7 +58,7 @@ export function signInPage(redeem: (signIn: SignIn) => Promise<Redeemed>, origin
   };
 }
 
-async function answerPost(ctx: Context, redeem: (signIn: SignIn) => Promise<Redeemed>, origin: string): Promise<void> {
+async function answerPost(ctx: Context, redeem: Redeem, origin: string): Promise<void> {
   const from = ctx.get('Origin');
   if (from !== '' && from !== origin) {
     ctx.status = 403;
@@ -64,15 +71,24 @@ async function answerPost(ctx: Context, redeem: (signIn: SignIn) => Promise<Rede
     ctx.body = page.message('Unreadable', 'The form could not be read.');
     return;
   }
-  const redeemed = await redeem(form);
-  if (redeemed.ok) {
-    ctx.body = page.done();
-    return;
+  const redeemed = await redeem(form, ctx);
+  switch (redeemed.outcome) {
+    case 'done':
+      ctx.body = page.done();
+      return;
+    case 'mistakes':
+      ctx.status = 422;
+      ctx.body = page.form(redeemed.mistakes, form);
+      return;
+    case 'void':
+      ctx.status = 403;
+      ctx.body = page.message('Link not valid', redeemed.mistakes.join(' '));
+      return;
+    case 'later':
+      ctx.status = 429;
+      ctx.set('Retry-After', String(redeemed.seconds));
+      ctx.body = page.message('Too many attempts', 'Too many attempts from here; try again later.');
   }
-  ctx.status = redeemed.lasting ? 403 : 422;
-  ctx.body = redeemed.lasting
-    ? page.message('Link not valid', redeemed.mistakes.join(' '))
-    : page.form(redeemed.mistakes, form);
 }
 
 async function readForm(ctx: Context): Promise<SignIn | undefined> {

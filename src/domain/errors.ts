@@ -46,9 +46,13 @@ export class DomainError extends Error {
   }
 }
 
-/** @returns an `invalid` error naming all of `errors`. */
+/**
+ * @returns an error naming all of `errors`: `invalid`, or `malformed` where one is outside the body, for a bad header or
+ * parameter makes the whole request unreadable
+ */
 export function invalid(errors: readonly Mistake[]): DomainError {
-  return new DomainError('invalid', 'The request breaks a rule; see errors.', { errors });
+  const isOutsideBody = errors.some((mistake) => !('pointer' in mistake));
+  return new DomainError(isOutsideBody ? 'malformed' : 'invalid', 'The request breaks a rule; see errors.', { errors });
 }
 
 /** @returns the one answer for what is absent and for what the caller may not see. */

@@ -104,11 +104,7 @@ export function problems(observer: ProblemObserver) {
 
 function kindOf(error: unknown): ProblemKind {
   if (error instanceof HttpError) return error.kind;
-  // A bad header or parameter makes the whole request unreadable; mistakes in a body break a rule.
-  if (error instanceof DomainError) {
-    const outsideBody = error.errors.some((mistake) => !('pointer' in mistake));
-    return error.kind === 'invalid' && outsideBody ? 'malformed' : error.kind;
-  }
+  if (error instanceof DomainError) return error.kind;
   return error instanceof StaleError ? 'conflict' : 'internal';
 }
 

@@ -12,6 +12,7 @@ import { createAdminApi } from '../../src/domain/apis/admin-api-record.ts';
 import { clients } from '../../src/domain/clients/clients.ts';
 import { Secrets } from '../../src/domain/clients/secrets.ts';
 import { Sealer } from '../../src/domain/installation/sealing.ts';
+import { Guessing } from '../../src/domain/members/guessing.ts';
 import { SigningKeyring } from '../../src/domain/signing-keys/signing-key-rotation.ts';
 import type { Storage } from '../../src/domain/store.ts';
 import { Unit } from '../../src/domain/unit.ts';
@@ -92,6 +93,7 @@ export async function admin(t: Pick<TestContext, 'after'>, store: Store): Promis
       issuer: ISSUER,
       keyring,
       sealer,
+      guessing: new Guessing(),
       secrets: new Secrets({ tag: randomBytes(32), fingerprint: randomBytes(32) }, 4, 1000),
       issueToken: async (_, { scope }) => ({ ...issued, scope: scope ?? '' }),
       readToken: async (token) => tokens.get(token),

@@ -21,6 +21,8 @@ const HINT_LENGTH = 4;
 // bcrypt reads no further, and stops at a NUL: whatever is longer or holds one would be cut silently.
 const BCRYPT_MAX_BYTES = 72;
 const REMEMBERED = 10_000;
+// Of random bytes that nobody kept, at the same cost as everybody's: what is compared where there is no password.
+const NOBODYS_HASH = '$2b$10$nLyV/uBjh7WANNsfV.RTmedE5DfiRLqyOvnhTSQJB0vtlyxj93Gta';
 
 export interface MintedSecret {
   /** The secret itself, to be shown once. */
@@ -75,6 +77,17 @@ export class Secrets {
   async hash(plain: string): Promise<string> {
     if (!isHashable(plain)) throw new DomainError('invalid', 'It must have 1 to 72 bytes and no NUL.');
     return await this.#queue.run(() => bcrypt.hash(plain, BCRYPT_COST));
+  }
+
+  /**
+   * Compares a password with its bcrypt hash.
+   * @param hash null where there is none: that takes as long, so that nobody learns who is there, and is never right
+   * @throws DomainError `busy`
+   */
+  async isPassword(presented: string, hash: string | null): Promise<boolean> {
+    const readable = isHashable(presented);
+    const matches = await this.#queue.run(() => bcrypt.compare(readable ? presented : '-', hash ?? NOBODYS_HASH));
+    return matches && readable && hash !== null;
   }
 
   /**

@@ -11,7 +11,7 @@ import { clients } from '../clients/clients.ts';
 import { type MintedSecret, Secrets } from '../clients/secrets.ts';
 import { newId } from '../ids.ts';
 import { members } from '../members/members.ts';
-import { makeSignInLink } from '../members/sign-in-links.ts';
+import { makeSignInLink, signInUrl } from '../members/sign-in-links.ts';
 import type { SigningKeyring } from '../signing-keys/signing-key-rotation.ts';
 import type { Unit } from '../unit.ts';
 import { install } from './installation.ts';
@@ -68,7 +68,7 @@ export async function setUp(unit: Unit, parts: FirstStartParts): Promise<FirstSt
   return {
     issuer,
     console_url,
-    owner: { sign_in_url: `${console_url}/sign-in#token=${token}` },
+    owner: { sign_in_url: signInUrl(issuer, token) },
     admin: { ...admin, resource: adminResource(issuer) },
     ...(parts.demo ? { demo: await insertDemo(unit, secrets, owner.id) } : {}),
   };

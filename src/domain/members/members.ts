@@ -6,9 +6,22 @@ import type { Table } from '../store.ts';
 export const Position = z.enum(['platform_owner', 'developer']);
 export type Position = z.infer<typeof Position>;
 
+/**
+ * By what a member signs in: unique whatever its case and however its letters are composed, so kept in one spelling.
+ * Nothing is sent there; a host's own name without dots will do.
+ */
+export const EmailAddress = z
+  .string()
+  .trim()
+  .normalize('NFC')
+  .toLowerCase()
+  .max(254)
+  .regex(/^[^\s@\p{Cc}]+@[^\s@\p{Cc}]+$/u, 'must be an email address')
+  .meta({ examples: ['ada@example.com'] });
+
 export const Member = z.object({
   ...recordShape,
-  email: z.email().max(254),
+  email: EmailAddress,
   name: Name,
   position: Position,
   role_ids: z.array(z.string()).max(100),
@@ -26,3 +39,8 @@ export const members: Table<Member> = {
   references: (member) => member.role_ids,
   feed: true,
 };
+
+/** @returns whether the member may sign in, and has what it takes */
+export function canSignIn({ enabled, password_hash }: Member): boolean {
+  return enabled && password_hash !== null;
+}

@@ -1,35 +1,63 @@
-/** The link by which the first platform owner comes in: redeemed once, within half an hour, void once an owner has a password. */
+/**
+ * Links by which members set their password, each redeemed once: the first owner's, made on the host and void once an
+ * owner has a password, and invitations, made by platform owners. The store holds only the hash of a link's token.
+ */
 import { createHash, randomBytes } from 'node:crypto';
-import type { Secrets } from '../clients/secrets.ts';
 import { DomainError, invalid, type Mistake } from '../errors.ts';
-import { StaleError, type Storage, type StoredRecord, type Table } from '../store.ts';
-import { type ChangeObserver, Unit } from '../unit.ts';
-import { type Member, members } from './members.ts';
+import type { Storage, StoredRecord, Table } from '../store.ts';
+import type { Unit } from '../unit.ts';
+import { forgetDevicesOf } from './known-devices.ts';
+import { EmailAddress, type Member, members } from './members.ts';
+import { type PasswordHashing, passwordMistakes } from './passwords.ts';
+import { endSessionsOf } from './sessions.ts';
 
 export const LINK_LIFETIME_SECONDS = 30 * 60;
-const SHORTEST_PASSWORD = 12;
+export const INVITATION_LIFETIME_SECONDS = 72 * 60 * 60;
 
 /** The record's id is the hash of the link's token. */
 export interface SignInLink extends StoredRecord {
   readonly member_id: string;
+  /** Links of before there were others have none: they are the first owner's. */
+  readonly purpose?: 'first_owner' | 'invitation';
   readonly expires_at: string;
 }
 
 export const signInLinks: Table<SignInLink> = {
   name: 'sign_in_links',
+  indexes: ['member_id'],
   expiry: 'expires_at',
   references: (link) => [link.member_id],
 };
 
-/** @returns the token for the link's fragment */
+interface Inventory {
+  readonly storage: Storage;
+  readonly unit: Unit;
+}
+
+/** Adds the first owner's link. @returns the token for the link's fragment */
 export function makeSignInLink(unit: Unit, memberId: string): string {
-  const token = randomBytes(32).toString('base64url');
-  unit.insert(signInLinks, {
-    id: hashOf(token),
-    member_id: memberId,
-    expires_at: new Date(unit.now + LINK_LIFETIME_SECONDS * 1000).toISOString(),
-  });
-  return token;
+  return insertLink(unit, memberId, 'first_owner', LINK_LIFETIME_SECONDS).token;
+}
+
+/**
+ * Adds an invitation, also for who has forgotten the password. His older links die.
+ * @throws DomainError `conflict` for a disabled member
+ */
+export async function invite(work: Inventory, member: Member): Promise<{ token: string; expires_at: string }> {
+  if (!member.enabled) throw new DomainError('conflict', 'The member is disabled: enable it first.');
+  await removeLinksOf(work, member.id);
+  work.unit.require(members, member);
+  return insertLink(work.unit, member.id, 'invitation', INVITATION_LIFETIME_SECONDS);
+}
+
+/** Ends all links of a member. */
+export async function removeLinksOf({ storage, unit }: Inventory, memberId: string): Promise<void> {
+  for (const link of await storage.all(signInLinks, { member_id: memberId })) unit.remove(signInLinks, link);
+}
+
+/** @returns the address that a member opens: the token is in the fragment, which no server or proxy log sees */
+export function signInUrl(issuer: string, token: string): string {
+  return `${issuer}/console/sign-in#token=${token}`;
 }
 
 /** @returns the owner for whom a link may be made @throws DomainError `conflict` once an owner has a password */
@@ -43,52 +71,88 @@ export async function ownerWithoutPassword(storage: Storage): Promise<Member> {
   return owner;
 }
 
-/**
- * Redeems a link: sets the owner's password, and email unless it is empty.
- * @throws DomainError `forbidden` for a link that is wrong, used, expired or void; `invalid` naming what to mend
- */
-export async function redeemSignInLink(
-  { storage, secrets, observer }: { storage: Storage; secrets: Secrets; observer: ChangeObserver },
-  { token, email, password }: { token: string; email: string; password: string },
-): Promise<void> {
-  const refused = new DomainError(
-    'forbidden',
-    'This link is not valid any more. Run "npm run owner:link" for another.',
-  );
-  const link = await storage.get(signInLinks, hashOf(token));
-  const member = link && (await storage.get(members, link.member_id));
-  if (link === undefined || member === undefined) throw refused;
-  try {
-    await ownerWithoutPassword(storage);
-  } catch (cause) {
-    // A store that is away is no fault of the link.
-    throw cause instanceof DomainError && cause.kind !== 'unavailable' ? refused : cause;
-  }
-  checkInput(email, password);
-  const password_hash = await secrets.hash(password);
-  const unit = new Unit();
-  unit.remove(signInLinks, link);
-  unit.replace(members, member, { ...(email === '' ? {} : { email }), password_hash });
-  try {
-    await unit.commit(storage, observer);
-  } catch (error) {
-    throw error instanceof StaleError ? refused : error;
-  }
+/** What is sent to redeem a link; `email` is empty where it is not given. */
+export interface Redemption {
+  readonly token: string;
+  readonly email: string;
+  readonly password: string;
 }
 
-function checkInput(email: string, password: string): void {
-  const mistakes: Mistake[] = [];
-  if (email !== '' && (!/^[^\s@]+@[^\s@]+$/.test(email) || email.length > 254)) {
-    mistakes.push({ pointer: '/email', detail: 'must be an email address' });
-  }
-  // NIST SP 800-63B section 5.1.1.2: length counts, composition rules do not. bcrypt reads 72 bytes.
-  if ([...password].length < SHORTEST_PASSWORD) {
-    mistakes.push({ pointer: '/password', detail: `must have at least ${SHORTEST_PASSWORD} characters` });
-  }
-  if (Buffer.byteLength(password) > 72 || password.includes('\0')) {
-    mistakes.push({ pointer: '/password', detail: 'must have at most 72 bytes and no NUL' });
-  }
+/**
+ * Finds for whom a link is, and hashes the password: what takes long comes before the unit.
+ * @returns undefined for a link that is wrong, used, expired or void
+ * @throws DomainError `invalid` naming what to mend, `busy`
+ */
+export async function prepareRedemption(
+  { storage, secrets }: { storage: Storage; secrets: PasswordHashing },
+  redemption: Redemption,
+): Promise<{ password_hash: string } | undefined> {
+  const found = await findLink(storage, redemption.token);
+  if (found === undefined) return undefined;
+  const mistakes = [...emailMistakes(found, redemption.email), ...passwordMistakes(redemption.password)];
   if (mistakes.length > 0) throw invalid(mistakes);
+  return { password_hash: await secrets.hash(redemption.password) };
+}
+
+/**
+ * Sets the member's password and, by the first owner's link, his email. Ends his sessions and other links.
+ * @returns the member as he will be stored
+ * @throws DomainError `forbidden` where the link counts no more, `invalid`
+ */
+export async function redeemSignInLink(
+  work: Inventory,
+  { token, email }: Redemption,
+  { password_hash }: { password_hash: string },
+): Promise<Member> {
+  const found = await findLink(work.storage, token);
+  if (found === undefined) throw linkRefused();
+  const mistakes = emailMistakes(found, email);
+  if (mistakes.length > 0) throw invalid(mistakes);
+  const { member } = found;
+  await removeLinksOf(work, member.id);
+  await endSessionsOf(work, member.id);
+  // Somebody else may have signed in before: that is what a forgotten password is reset for.
+  await forgetDevicesOf(work, member.id);
+  const given = found.isFirstOwners && email !== '' ? { email: EmailAddress.parse(email) } : {};
+  return work.unit.replace(members, member, { ...given, password_hash });
+}
+
+/** One answer for whatever is wrong with a link. */
+export function linkRefused(): DomainError {
+  return new DomainError(
+    'forbidden',
+    'This link is not valid any more. Ask a platform owner for another; the first one runs "npm run owner:link".',
+  );
+}
+
+interface Found {
+  readonly member: Member;
+  readonly isFirstOwners: boolean;
+}
+
+async function findLink(storage: Storage, token: string): Promise<Found | undefined> {
+  const link = await storage.get(signInLinks, hashOf(token));
+  const member = link && (await storage.get(members, link.member_id));
+  if (link === undefined || member === undefined || !member.enabled) return undefined;
+  if (link.purpose === 'invitation') return { member, isFirstOwners: false };
+  const owners = await storage.all(members, { position: 'platform_owner' });
+  return owners.some(({ password_hash }) => password_hash !== null) ? undefined : { member, isFirstOwners: true };
+}
+
+function emailMistakes({ member, isFirstOwners }: Found, email: string): Mistake[] {
+  if (email === '') return [];
+  const address = EmailAddress.safeParse(email);
+  if (!address.success) return [{ pointer: '/email', detail: 'must be an email address' }];
+  // By somebody's link nobody else comes in; which address it was for is not told.
+  const isOwn = isFirstOwners || address.data === member.email;
+  return isOwn ? [] : [{ pointer: '/email', detail: 'must be the one that was invited, or left out' }];
+}
+
+function insertLink(unit: Unit, member_id: string, purpose: SignInLink['purpose'] & string, lifetimeSeconds: number) {
+  const token = randomBytes(32).toString('base64url');
+  const expires_at = new Date(unit.now + lifetimeSeconds * 1000).toISOString();
+  unit.insert(signInLinks, { id: hashOf(token), member_id, purpose, expires_at });
+  return { token, expires_at };
 }
 
 function hashOf(token: string): string {
