@@ -2,7 +2,7 @@
 import { demandLastingKey } from '../access/key-expiry.ts';
 import { demandOwnerOver } from '../access/may-grant.ts';
 import type { Inquirer } from '../access/visibility.ts';
-import { type Client, clients } from '../clients/clients.ts';
+import { clients } from '../clients/clients.ts';
 import { invalid, type Mistake, notFound } from '../errors.ts';
 import { newId } from '../ids.ts';
 import type { Sealer } from '../installation/sealing.ts';
@@ -71,7 +71,7 @@ export async function changeProfile(
   const patch = definedIn({ ...own, collection_ids, authentication });
   if (changesNothing(before, patch)) return before;
   const after: AccessProfile = { ...before, ...patch };
-  const holders = await clientsUnder(work.storage, before);
+  const holders = await work.storage.all(clients, { access_profile_id: before.id });
   await demandOwnerOver(work, holders);
   await demandCollections(work, application, after.collection_ids, before.collection_ids);
   await demandWidening(work, before, after, holders);
@@ -117,9 +117,4 @@ async function applicationOf(storage: Storage, { application_id }: AccessProfile
   // It goes with its application.
   if (application === undefined) throw notFound('access profile');
   return application;
-}
-
-async function clientsUnder(storage: Storage, { id, application_id }: AccessProfile): Promise<Client[]> {
-  const all = await storage.all(clients, { application_id });
-  return all.filter(({ access_profile_id }) => access_profile_id === id);
 }

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { demandForeign, demandGrants, demandOwnerOver, demandRightsOf } from '../access/may-grant.ts';
 import { isPlatformOwner, memberOf } from '../access/principal.ts';
+import { demandRightsOfKeysOf, removeKeysOfApplication } from '../api-keys/api-key-changes.ts';
 import { removeClient } from '../clients/client-changes.ts';
 import { clients } from '../clients/clients.ts';
 import { invalid, type Mistake } from '../errors.ts';
@@ -87,17 +88,21 @@ export async function changeApplication(
   if (enabled === before.enabled) return work.unit.replace(applications, before, patch);
   const holders = await work.storage.all(clients, { application_id: before.id });
   await demandOwnerOver(work, holders);
-  if (enabled) await demandRightsOf(work, holders, '/enabled');
+  if (enabled) {
+    await demandRightsOf(work, holders, '/enabled');
+    await demandRightsOfKeysOf(work, before.id, '/enabled');
+  }
   return work.unit.replace(applications, before, { ...patch, tokens_valid_from: work.unit.at });
 }
 
-/** Removes an application with its clients, their secrets, its access profiles and its logo. @throws DomainError `forbidden` */
+/** Removes an application with its clients, their secrets, its API keys, its access profiles and its logo. @throws DomainError `forbidden` */
 export async function removeApplication(work: Work, application: Application): Promise<void> {
   await demandForeignApplication(work, application);
   const { storage, unit } = work;
   for (const client of await storage.all(clients, { application_id: application.id })) {
     await removeClient(work, client);
   }
+  await removeKeysOfApplication(work, application.id);
   for (const profile of await storage.all(accessProfiles, { application_id: application.id })) {
     unit.remove(accessProfiles, profile);
   }

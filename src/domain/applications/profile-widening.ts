@@ -6,6 +6,8 @@ import { isDeepStrictEqual } from 'node:util';
 import { AddressList, normalRange } from '../access/addresses.ts';
 import { demandLastingKey } from '../access/key-expiry.ts';
 import { demandGrants, demandRightsOf, type Grant } from '../access/may-grant.ts';
+import { demandRightsOfKey } from '../api-keys/api-key-rights.ts';
+import { apiKeys } from '../api-keys/api-keys.ts';
 import { collections } from '../apis/collections.ts';
 import type { Client } from '../clients/clients.ts';
 import type { Storage } from '../store.ts';
@@ -15,17 +17,20 @@ import type { Application } from './applications.ts';
 
 type Narrowing = Pick<AccessProfile, 'collection_ids' | 'policy_id' | 'allowed_ips' | 'authentication' | 'enabled'>;
 
-/**
- * @param holders the clients under the profile
- * @throws DomainError `forbidden`, pointing at what would widen it
- */
+/** @throws DomainError `forbidden`, pointing at what would widen the profile */
 export async function demandWidening(
   work: Work,
-  before: Narrowing,
+  before: AccessProfile,
   after: Narrowing,
   holders: readonly Client[],
 ): Promise<void> {
-  for (const at of widenedMembers(before, after)) await demandRightsOf(work, holders, at);
+  const places = widenedMembers(before, after);
+  if (places.length === 0) return;
+  for (const at of places) await demandRightsOf(work, holders, at);
+  for (const key of await work.storage.all(apiKeys, { access_profile_id: before.id })) {
+    work.unit.require(apiKeys, key);
+    await demandRightsOfKey(work, key, places);
+  }
   const isNewlyProven = isProvenOtherwise(before.authentication, after.authentication);
   if (isNewlyProven && after.authentication.method === 'jwt') demandLastingKey(work.principal, '/authentication');
 }

@@ -43,7 +43,7 @@ export type Client = z.infer<typeof Client>;
 
 export const clients: Table<Client> = {
   name: 'clients',
-  indexes: ['application_id'],
+  indexes: ['application_id', 'access_profile_id'],
   search: (client) => [client.id],
   references: (client) => [
     client.application_id,
