@@ -5,6 +5,7 @@ import { describe, test } from 'node:test';
 import { operations } from '../../src/admin-api/operations.ts';
 import { isPlatformOwner, type Permission } from '../../src/domain/access/principal.ts';
 import { apis } from '../../src/domain/apis/apis.ts';
+import { collections } from '../../src/domain/apis/collections.ts';
 import { roles } from '../../src/domain/apis/roles.ts';
 import { applications } from '../../src/domain/applications/applications.ts';
 import { clientSecrets } from '../../src/domain/clients/client-secrets.ts';
@@ -25,8 +26,14 @@ interface Attempt {
   readonly at: string;
 }
 
+/** What attempts are made on. */
+interface Prepared extends Furnished {
+  readonly holder: { readonly id: string; readonly secret: string };
+  readonly collection: { readonly id: string };
+}
+
 /** Every way in which a write could hand out a right, over every member that grants. */
-function attempts(made: Furnished & { readonly holder: { readonly id: string; readonly secret: string } }): Attempt[] {
+function attempts(made: Prepared): Attempt[] {
   const foreign = [{ api: ORDERS, scope: 'orders:audit' }];
   const administration = [{ api: ADMIN, scope: 'clients:write' }];
   const jwk = generateKeyPairSync('ed25519').publicKey.export({ format: 'jwk' });
@@ -109,6 +116,20 @@ function attempts(made: Furnished & { readonly holder: { readonly id: string; re
       body: { enabled: true },
       at: '/enabled',
     },
+    {
+      what: 'a new collection',
+      method: 'POST',
+      path: '/collections',
+      body: { name: 'new', apis: [ORDERS, ADMIN] },
+      at: '/apis/1',
+    },
+    {
+      what: 'a wider collection',
+      method: 'PATCH',
+      path: `/collections/${made.collection.id}`,
+      body: { apis: [ADMIN] },
+      at: '/apis/0',
+    },
     ...forHolder.map(([what, method, path, body, at]) => ({
       what,
       method,
@@ -127,7 +148,7 @@ for (const store of stores()) {
       const before = await everything(a.storage);
       const own: Permission[] = [{ api_id: made.api.id, scope: 'orders:read' }];
       for (const scopes of [
-        ['clients:write', 'secrets:write', 'tokens:write', 'roles:write', 'applications:write'],
+        ['clients:write', 'secrets:write', 'tokens:write', 'roles:write', 'applications:write', 'collections:write'],
         WRITES,
       ]) {
         const bearer = a.machine(scopes, own);
@@ -188,13 +209,15 @@ for (const store of stores()) {
       const a = await admin(t, store);
       const made = await prepared(a);
       const tried = new Set(attempts(made).map(({ method, path }) => `${method.toLowerCase()} ${shapeOf(path)}`));
-      // These hand nothing out: what an API is, names on a secret, keys of the server, ends of tokens, pictures.
+      // These hand nothing out: what an API is, names on a secret, keys of the server, ends of tokens, pictures, limits.
       const harmless = [
         'post /apis',
         'patch /apis/:',
         'post /signing-keys/rotate',
         'post /revocations',
         'put /applications/:/logo',
+        'post /policies',
+        'patch /policies/:',
       ];
       for (const { method, path } of operations) {
         if (method === 'get' || method === 'delete') continue;
@@ -212,7 +235,7 @@ test('only the scope of ownership makes a platform owner', () => {
 });
 
 /** What attempts need: mightier roles and a disabled client that holds much, in a disabled application. */
-async function prepared(a: Admin) {
+async function prepared(a: Admin): Promise<Prepared> {
   const made = await furnish(a);
   const foreign = [{ api: ORDERS, scope: 'orders:audit' }];
   await a.must(201, 'POST', '/roles', { name: 'auditor', permissions: foreign });
@@ -226,11 +249,12 @@ async function prepared(a: Admin) {
     expires_at: '2099-01-01T00:00:00Z',
   });
   await a.must(200, 'PATCH', `/applications/${made.application.id}`, { enabled: false });
-  return { ...made, holder: { id, secret: secret.id } };
+  const collection = await a.must(201, 'POST', '/collections', { name: 'all', apis: [ORDERS] });
+  return { ...made, collection, holder: { id, secret: secret.id } };
 }
 
 async function everything(storage: Storage) {
-  const tables = [apis, applications, clients, clientSecrets, roles];
+  const tables = [apis, applications, clients, clientSecrets, collections, roles];
   return await Promise.all(
     tables.map((table) =>
       storage.all<{ id: string; version: number; created_at: string; updated_at: string }>(table as never),

@@ -214,7 +214,18 @@ for (const store of stores()) {
 }
 
 test("an operation's scope is that of the last collection in its path", () => {
-  const collections = ['apis', 'roles', 'applications', 'clients', 'secrets', 'tokens', 'signing-keys', 'revocations'];
+  const collections = [
+    'apis',
+    'roles',
+    'applications',
+    'clients',
+    'secrets',
+    'tokens',
+    'signing-keys',
+    'revocations',
+    'collections',
+    'policies',
+  ];
   for (const { path, method, scope } of operations) {
     const segment = path.split('/').findLast((step) => collections.includes(step));
     assert.equal(scope, `${segment}:${method === 'get' ? 'read' : 'write'}`, `${method} ${path}`);

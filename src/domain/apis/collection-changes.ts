@@ -1,6 +1,6 @@
 /** What may be done with collections. */
 import { z } from 'zod';
-import { demandGrants } from '../access/may-grant.ts';
+import { demandGrants, demandOwnerOver } from '../access/may-grant.ts';
 import type { Mistake } from '../errors.ts';
 import { newId } from '../ids.ts';
 import { changesNothing, definedIn } from '../merge.ts';
@@ -51,7 +51,11 @@ export async function changeCollection(
   { apis, name }: CollectionChanges,
 ): Promise<Collection> {
   const patch = definedIn({ name, api_ids: apis && (await grantable(work, apis, before.api_ids)) });
-  return changesNothing(before, patch) ? before : work.unit.replace(collections, before, patch);
+  if (changesNothing(before, patch)) return before;
+  // With the admin API in it, it could shut out those who administer Latchkey.
+  const within = before.api_ids.map((api_id) => ({ api_id, scope: '' }));
+  await demandOwnerOver(work, [{ permissions: within, role_ids: [] }]);
+  return work.unit.replace(collections, before, patch);
 }
 
 /** @throws DomainError at the commit `conflict` while an access profile names it */
