@@ -33,6 +33,7 @@ import { useOnce } from './domain/tokens/replays.ts';
 import { revocationOf } from './domain/tokens/revocations.ts';
 import type { ChangeObserver } from './domain/unit.ts';
 import { Verdicts } from './domain/verdicts/verdicts.ts';
+import { leakReports } from './gateways/leak-reports.ts';
 import { verify } from './gateways/verify.ts';
 import { housekeeping } from './housekeeping.ts';
 import { untilCommitted } from './http/attempts.ts';
@@ -215,6 +216,15 @@ export async function createServer(parts: ServerParts): Promise<Server> {
       onRefusal: (ctx, kind) => {
         if (kind === 'unauthenticated') refused(ctx, 'verify');
       },
+    }),
+  );
+  app.use(
+    leakReports({
+      storage,
+      observer,
+      demandStore: () => catalogue.demandStore(),
+      onLeak: (key_id) => logger.warn({ event: 'api_key.leaked', key_id }),
+      onError,
     }),
   );
   app.use(

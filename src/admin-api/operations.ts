@@ -1,5 +1,6 @@
 /** Every operation of the admin API. A new resource is one more line. */
 import { accessProfileOperations } from './access-profiles.ts';
+import { apiKeyOperations } from './api-keys.ts';
 import { apiOperations } from './apis.ts';
 import { applicationLogoOperations } from './application-logos.ts';
 import { applicationOperations } from './applications.ts';
@@ -21,6 +22,7 @@ export const operations = [
   ...accessProfileOperations,
   ...clientOperations,
   ...clientSecretOperations,
+  ...apiKeyOperations,
   ...signingKeyOperations,
   ...revocationOperations,
 ];

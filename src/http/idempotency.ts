@@ -4,9 +4,9 @@
  */
 import { createCipheriv, createDecipheriv, createHmac, hkdfSync, randomBytes } from 'node:crypto';
 import type { Context } from 'koa';
-import { clientSecrets } from '../domain/clients/client-secrets.ts';
 import { DomainError } from '../domain/errors.ts';
 import { IDEMPOTENCY_KEPT_MS, type IdempotencyRecord, idempotencyRecords } from '../domain/installation/idempotency.ts';
+import { isStillShown } from '../domain/installation/shown-secrets.ts';
 import { DuplicateError, StaleError, type Storage } from '../domain/store.ts';
 import { Unit } from '../domain/unit.ts';
 
@@ -135,8 +135,11 @@ async function takeOver(storage: Storage, dead: IdempotencyRecord): Promise<Idem
 }
 
 async function demandSecret(storage: Storage, secretId: string | null): Promise<void> {
-  if (secretId === null || (await storage.get(clientSecrets, secretId)) !== undefined) return;
-  throw new DomainError('conflict', 'This was done, but the secret that the answer showed has been deleted.');
+  if (secretId === null || (await isStillShown(storage, secretId))) return;
+  throw new DomainError(
+    'conflict',
+    'This was done, but the secret that the answer showed has been deleted or replaced.',
+  );
 }
 
 function underWay(): DomainError {

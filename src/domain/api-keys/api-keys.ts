@@ -8,12 +8,18 @@ import type { Table } from '../store.ts';
 export const ApiKeyKind = z.enum(['personal', 'query', 'index', 'application']);
 export type ApiKeyKind = z.infer<typeof ApiKeyKind>;
 
+/** Where a personal key is good: at the admin API, or at APIs. */
+export const ApiKeyPurpose = z.enum(['admin', 'apis']);
+
 /** What an API calls one of its things: a corpus, an application, a cluster. */
 export const ResourceId = z
   .string()
   .min(1)
   .max(200)
   .regex(/^\P{Cc}+$/u, 'must not contain control characters');
+
+/** How many keys before the current one may be in their grace. */
+export const EARLIER_MAX = 10;
 
 /** The SHA-256 of a key, base64url. A key has 256 random bits, which no guessing reaches. */
 const Proof = z.object({ hash: z.string(), hint: z.string() });
@@ -28,7 +34,7 @@ export const ApiKey = z.object({
   environment: Environment.nullable(),
   /** Personal keys: as whom it acts, and where. */
   member_id: z.string().nullable(),
-  for: z.enum(['admin', 'apis']).nullable(),
+  for: ApiKeyPurpose.nullable(),
   permissions: z.array(StoredPermission).max(500),
   role_ids: z.array(z.string()).max(100),
   /** null: any. */
@@ -44,7 +50,7 @@ export const ApiKey = z.object({
   leaked_at: z.iso.datetime().nullable(),
   current: Proof,
   /** Those it had before that live on for a while after a refresh. */
-  earlier: z.array(Proof.extend({ ends_at: z.iso.datetime() })).max(10),
+  earlier: z.array(Proof.extend({ ends_at: z.iso.datetime() })).max(EARLIER_MAX),
   /** Whose it is for seeing and changing it: its application's, or else its owner's; null for a machine's. */
   belongs_to: z.string().nullable(),
 });
@@ -52,7 +58,7 @@ export type ApiKey = z.infer<typeof ApiKey>;
 
 export const apiKeys: Table<ApiKey> = {
   name: 'api_keys',
-  indexes: ['application_id', 'member_id', 'belongs_to'],
+  indexes: ['application_id', 'member_id', 'belongs_to', 'access_profile_id'],
   search: (key) => [key.id, key.name],
   references: (key) => [
     ...[key.owner, key.application_id, key.member_id, key.access_profile_id, key.policy_id].filter((id) => id !== null),

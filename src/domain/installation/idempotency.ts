@@ -15,7 +15,7 @@ export const IdempotencyRecord = z.object({
   leased_until: z.iso.datetime(),
   /** The answer, sealed under a key that only whoever sends the `Idempotency-Key` again makes whole; null before. */
   sealed_answer: z.string().nullable(),
-  /** The secret that the answer shows: when it goes, the answer goes. */
+  /** The secret or key that the answer shows, by its name (`shown-secrets.ts`): when it goes, the answer goes. */
   secret_id: z.string().nullable(),
   expires_at: z.iso.datetime(),
 });
