@@ -7,9 +7,12 @@ import { applicationOperations } from './applications.ts';
 import { clientSecretOperations } from './client-secrets.ts';
 import { clientOperations } from './clients.ts';
 import { collectionOperations } from './collections.ts';
+import { memberOperations } from './members.ts';
+import { ownershipOperations } from './ownership.ts';
 import { policyOperations } from './policies.ts';
 import { revocationOperations } from './revocations.ts';
 import { roleOperations } from './roles.ts';
+import { sessionOperations } from './sessions.ts';
 import { signingKeyOperations } from './signing-keys.ts';
 
 export const operations = [
@@ -23,6 +26,9 @@ export const operations = [
   ...clientOperations,
   ...clientSecretOperations,
   ...apiKeyOperations,
+  ...memberOperations,
+  ...ownershipOperations,
+  ...sessionOperations,
   ...signingKeyOperations,
   ...revocationOperations,
 ];

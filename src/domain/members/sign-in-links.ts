@@ -29,6 +29,12 @@ export const signInLinks: Table<SignInLink> = {
   references: (link) => [link.member_id],
 };
 
+/** The token for the link's fragment, shown this once. */
+export interface Invitation {
+  readonly token: string;
+  readonly expires_at: string;
+}
+
 interface Inventory {
   readonly storage: Storage;
   readonly unit: Unit;
@@ -39,15 +45,20 @@ export function makeSignInLink(unit: Unit, memberId: string): string {
   return insertLink(unit, memberId, 'first_owner', LINK_LIFETIME_SECONDS).token;
 }
 
+/** Adds an invitation. It counts while the member is enabled. */
+export function makeInvitation(unit: Unit, memberId: string): Invitation {
+  return insertLink(unit, memberId, 'invitation', INVITATION_LIFETIME_SECONDS);
+}
+
 /**
- * Adds an invitation, also for who has forgotten the password. His older links die.
+ * Invites a member again, also who has forgotten the password. His older links die; what he has stays until he redeems it.
  * @throws DomainError `conflict` for a disabled member
  */
-export async function invite(work: Inventory, member: Member): Promise<{ token: string; expires_at: string }> {
+export async function inviteAgain(work: Inventory, member: Member): Promise<Invitation> {
   if (!member.enabled) throw new DomainError('conflict', 'The member is disabled: enable it first.');
   await removeLinksOf(work, member.id);
   work.unit.require(members, member);
-  return insertLink(work.unit, member.id, 'invitation', INVITATION_LIFETIME_SECONDS);
+  return makeInvitation(work.unit, member.id);
 }
 
 /** Ends all links of a member. */
@@ -148,7 +159,12 @@ function emailMistakes({ member, isFirstOwners }: Found, email: string): Mistake
   return isOwn ? [] : [{ pointer: '/email', detail: 'must be the one that was invited, or left out' }];
 }
 
-function insertLink(unit: Unit, member_id: string, purpose: SignInLink['purpose'] & string, lifetimeSeconds: number) {
+function insertLink(
+  unit: Unit,
+  member_id: string,
+  purpose: SignInLink['purpose'] & string,
+  lifetimeSeconds: number,
+): Invitation {
   const token = randomBytes(32).toString('base64url');
   const expires_at = new Date(unit.now + lifetimeSeconds * 1000).toISOString();
   unit.insert(signInLinks, { id: hashOf(token), member_id, purpose, expires_at });
