@@ -3,28 +3,13 @@
  * turn, round after round, so that whatever else the machine does falls on all of them; only the ratios mean anything.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { readFileSync } from 'node:fs';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import autocannon from 'autocannon';
+import { CONNECTIONS, headersFor, load, SECONDS, type Target } from './bench/load.ts';
 
-const SECONDS = Number(process.env['BENCH_SECONDS'] ?? 3);
 const ROUNDS = Number(process.env['BENCH_ROUNDS'] ?? 4);
-const CONNECTIONS = 16;
-// Clock ticks of /proc, which Linux fixes at 100 a second.
-const TICKS_PER_SECOND = 100;
 const FIRST_PORT = 4610;
-
-interface Target {
-  readonly name: string;
-  readonly against: string;
-  readonly pid: number;
-  readonly url: string;
-  readonly body: string;
-  readonly credentials: string;
-  readonly samples: { perSecond: number; p99Ms: number; cpuMicroseconds: number }[];
-}
 
 const folder = await mkdtemp(join(tmpdir(), 'latchkey-bench-'));
 const children: ChildProcess[] = [];
@@ -64,6 +49,7 @@ async function startAll(): Promise<Target[]> {
   await until(`${origin}/health/ready`);
   const { admin, demo } = JSON.parse(await readFile(join(folder, 'first-start.json'), 'utf8'));
   const es256 = await registerEs256(origin, admin, demo.application_id);
+  const gateway = await registerGateway(origin, admin, demo);
   const credentials = `${demo.client_id}:${demo.client_secret}`;
   const { access_token } = await post(
     `${origin}/oauth2/token`,
@@ -130,10 +116,58 @@ async function startAll(): Promise<Target[]> {
       body: `token=${access_token}`,
       credentials,
     },
+    ...verifying(`${origin}/gateways/verify`, gateway, demo.api, access_token).map((target) => ({ ...target, pid })),
   ];
 }
 
+/** Verdicts on a token and on keys, one and a hundred at once. */
+function verifying(
+  url: string,
+  { credentials, api_key, limited }: Record<string, string>,
+  api: string,
+  token: string,
+): Omit<Target, 'pid'>[] {
+  const asked = {
+    'a token': [{ token, api }],
+    'a key': [{ api_key, api }],
+    'a rate-limited key': [{ api_key: limited, api }],
+    '100 keys': Array.from({ length: 100 }, () => ({ api_key, api })),
+  };
+  return Object.entries(asked).map(([what, questions]) => ({
+    name: `Latchkey, verify ${what}`,
+    against: '',
+    url,
+    body: JSON.stringify({ credentials: questions }),
+    credentials: String(credentials),
+    type: 'application/json',
+    samples: [],
+  }));
+}
+
 async function registerEs256(origin: string, admin: Record<string, string>, applicationId: string): Promise<string> {
+  const create = await creating(origin, admin);
+  const identifier = 'https://es256.example.com';
+  await create('/apis', { identifier, name: 'ES256', scopes: [{ name: 'a:read' }], signing_algorithm: 'ES256' });
+  const permissions = [{ api: identifier, scope: 'a:read' }];
+  const client = await create(`/applications/${applicationId}/clients`, { environment: 'production', permissions });
+  return `${client['client_id']}:${client['client_secret']}`;
+}
+
+/** A gateway that may ask about the demo API, and keys for it, one of them under a limit that is never reached. */
+async function registerGateway(origin: string, admin: Record<string, string>, demo: Record<string, string>) {
+  const create = await creating(origin, admin);
+  const { api = '', application_id } = demo;
+  const client = { environment: 'production', may_introspect: [api] };
+  const { client_id, client_secret } = await create(`/applications/${application_id}/clients`, client);
+  const key = { kind: 'index', name: 'bench', permissions: [{ api, scope: 'orders:read' }] };
+  const { api_key = '' } = await create('/api-keys', key);
+  const limit = { name: 'bench', rate_limit: { requests: 1_000_000_000, per_seconds: 60 } };
+  const { id: policy_id } = await create('/policies', limit);
+  const { api_key: limited = '' } = await create('/api-keys', { ...key, policy_id });
+  return { credentials: `${client_id}:${client_secret}`, api_key, limited };
+}
+
+async function creating(origin: string, admin: Record<string, string>) {
   const { access_token } = await post(
     `${origin}/oauth2/token`,
     `${admin['client_id']}:${admin['client_secret']}`,
@@ -148,11 +182,7 @@ async function registerEs256(origin: string, admin: Record<string, string>, appl
     if (!response.ok) throw new Error(await response.text());
     return (await response.json()) as Record<string, string>;
   };
-  const identifier = 'https://es256.example.com';
-  await create('/apis', { identifier, name: 'ES256', scopes: [{ name: 'a:read' }], signing_algorithm: 'ES256' });
-  const permissions = [{ api: identifier, scope: 'a:read' }];
-  const client = await create(`/applications/${applicationId}/clients`, { environment: 'production', permissions });
-  return `${client['client_id']}:${client['client_secret']}`;
+  return create;
 }
 
 function start(args: string[], env: Record<string, string> = {}): number {
@@ -183,37 +213,6 @@ async function post(url: string, credentials: string, body: string): Promise<{ a
   const response = await fetch(url, { method: 'POST', headers: headersFor(credentials), body });
   if (!response.ok) throw new Error(`${url}: ${await response.text()}`);
   return (await response.json()) as { access_token: string };
-}
-
-function headersFor(credentials: string): Record<string, string> {
-  const authorization = `Basic ${Buffer.from(credentials).toString('base64')}`;
-  return { authorization, 'content-type': 'application/x-www-form-urlencoded' };
-}
-
-async function load({ url, body, credentials, pid }: Target): Promise<Target['samples'][number]> {
-  const before = cpuSeconds(pid);
-  const result = await autocannon({
-    url,
-    method: 'POST',
-    headers: headersFor(credentials),
-    body,
-    connections: CONNECTIONS,
-    duration: SECONDS,
-  });
-  if (result.non2xx > 0 || result.errors > 0)
-    throw new Error(`${url}: ${result.non2xx} refused, ${result.errors} failed`);
-  const cpuMicroseconds = ((cpuSeconds(pid) - before) * 1e6) / result.requests.total;
-  return { perSecond: result.requests.total / result.duration, p99Ms: result.latency.p99, cpuMicroseconds };
-}
-
-/** @returns seconds of both kinds of CPU time that the process has used; NaN where there is no /proc */
-function cpuSeconds(pid: number): number {
-  try {
-    const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? [];
-    return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND;
-  } catch {
-    return Number.NaN;
-  }
 }
 
 function report(targets: readonly Target[]): void {
