@@ -119,15 +119,19 @@ test('a closed limiter has given back what it had leased, also what was still on
   const policies = daily(1000);
   assert.equal(await admitted(limiter, 'a', policies, 100), 100);
   assert.ok(b.store.sum('quota') > 100);
+  await limiter.close();
+  assert.equal(b.store.sum('quota'), 100);
+
+  const another = b.limiter();
   b.store.mood = 'held';
-  const waiting = Promise.allSettled([limiter.admit('b', policies)]);
-  await turns();
-  const closed = limiter.close();
+  const waiting = assert.rejects(async () => another.admit('b', policies), { kind: 'unavailable' });
+  await b.pass(3000);
+  await waiting;
+  const closed = another.close();
   await turns();
   b.store.release();
-  await waiting;
   await closed;
-  assert.equal(b.store.sum('quota'), 101);
+  assert.equal(b.store.sum('quota'), 100);
 });
 
 test('without the store what is leased is used up, and then requests fail at once', async (t) => {
@@ -228,6 +232,19 @@ test('a changed quota holds at once, for what is leased already and for what is 
   assert.equal(await admitted(limiter, 'a', changed(50), 5), 0);
   await b.pass(3000);
   assert.equal(b.store.sum('quota'), 103);
+});
+
+test('what comes back to an exhausted quota is used by nodes that had none left', async (t) => {
+  const b = bench(t);
+  const [one, other] = [b.limiter(), b.limiter()];
+  const policies = daily(1000);
+  let used = 0;
+  while (b.store.sum('quota') - used < 20) used += await admitted(one, 'a', policies, 1);
+  used += await admitted(other, 'a', policies, 1000);
+  assert.ok(used <= 980);
+  await one.close();
+  await b.pass(1000);
+  assert.equal(await admitted(other, 'a', policies, 1000), 1000 - used);
 });
 
 test('over an exhausted quota the store is asked only now and then', async (t) => {
