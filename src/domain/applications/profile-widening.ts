@@ -13,7 +13,7 @@ import type { Client } from '../clients/clients.ts';
 import type { Storage } from '../store.ts';
 import type { Work } from '../work.ts';
 import type { AccessProfile, StoredAuthentication } from './access-profiles.ts';
-import type { Application } from './applications.ts';
+import { type Application, applications } from './applications.ts';
 
 type Narrowing = Pick<AccessProfile, 'collection_ids' | 'policy_id' | 'allowed_ips' | 'authentication' | 'enabled'>;
 
@@ -46,8 +46,12 @@ export async function demandCollections(
   after: readonly string[],
   before: readonly string[] = [],
 ): Promise<void> {
-  const { principal, storage } = work;
-  if (principal.kind === 'member' && application.owner === principal.member_id) return;
+  const { principal, storage, unit } = work;
+  if (principal.kind === 'member' && application.owner === principal.member_id) {
+    // Whose it was when this was decided.
+    unit.require(applications, application);
+    return;
+  }
   await demandGrants(work, await grantsOfCollections(storage, after, before));
 }
 
