@@ -5,6 +5,7 @@ import { Validator } from '@seriousme/openapi-schema-validator';
 import { operations } from '../../src/admin-api/operations.ts';
 import { adminApiDocument } from '../../src/admin-api/router.ts';
 import { adminScopes } from '../../src/admin-api/scopes.ts';
+import { apiKeys } from '../../src/domain/api-keys/api-keys.ts';
 import { clientSecrets } from '../../src/domain/clients/client-secrets.ts';
 import { signingKeys } from '../../src/domain/signing-keys/signing-keys.ts';
 import { stores } from '../support/stores.ts';
@@ -19,6 +20,7 @@ for (const store of stores()) {
       const { api, role, application, client } = await furnish(a);
       const created = await a.call('POST', `/clients/${client.id}/secrets`, { label: 'second' });
       const [key] = await a.storage.all(signingKeys);
+      const apiKey = await a.must(201, 'POST', '/api-keys', { kind: 'index', name: 'Indexer', roles: ['reader'] });
       const texts = [created.text];
       const ids: Record<string, string> = {
         apis: api.id,
@@ -26,6 +28,7 @@ for (const store of stores()) {
         applications: application.id,
         clients: client.id,
         secrets: created.body.id,
+        'api-keys': apiKey.id,
         'signing-keys': key?.id ?? '',
       };
       for (const { method, path } of operations.filter((one) => one.method === 'get' && !one.download)) {
@@ -33,15 +36,15 @@ for (const store of stores()) {
         const answer = await a.call(method.toUpperCase(), url);
         assert.equal(answer.status, 200, url);
         texts.push(answer.text);
-        assert.ok(
-          !answer.text.includes(client.client_secret) && !answer.text.includes(created.body.client_secret),
-          url,
-        );
+        for (const secret of [client.client_secret, created.body.client_secret, apiKey.api_key]) {
+          assert.ok(!answer.text.includes(secret), url);
+        }
       }
       const secrets = await a.storage.all(clientSecrets);
       const stored = [
         ...secrets.flatMap(({ hash, fingerprint }) => [hash, fingerprint ?? '']),
         key?.sealed_private_key ?? '',
+        ...(await a.storage.all(apiKeys)).map(({ current }) => current.hash),
       ];
       for (const text of texts) {
         assert.doesNotMatch(text, HIDDEN);
