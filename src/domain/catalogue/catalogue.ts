@@ -1,31 +1,22 @@
 /**
  * What this node knows: APIs, roles, collections, policies, signing keys and revocations whole, clients and API keys as
- * they are asked for. Kept true
- * by the change feed, so that issuing and verifying read no database. Where the feed is lost, the catalogue says how
- * long what it knows may still be used.
+ * they are asked for. Kept true by the change feed, so that issuing and verifying read no database. Where the feed is
+ * lost, the catalogue says how long what it knows may still be used.
  */
-import { apiKeys } from '../api-keys/api-keys.ts';
 import { type Api, apis } from '../apis/apis.ts';
 import { type Collection, collections } from '../apis/collections.ts';
 import { type Role, roles } from '../apis/roles.ts';
-import { accessProfiles } from '../applications/access-profiles.ts';
-import { applications } from '../applications/applications.ts';
-import { clientSecrets } from '../clients/client-secrets.ts';
-import { clients } from '../clients/clients.ts';
 import { DomainError } from '../errors.ts';
 import { type Policy, policies } from '../limits/policies.ts';
-import { members } from '../members/members.ts';
 import { type SigningKey, signingKeys } from '../signing-keys/signing-keys.ts';
 import type { Change, Storage, StoredRecord, Table } from '../store.ts';
 import { revocations } from '../tokens/revocations.ts';
 import { Revoked } from '../tokens/revoked.ts';
-import { type KeyStanding, readKeyStanding } from './key-standing.ts';
+import type { KeyStanding } from './key-standing.ts';
+import { KnownHolders } from './known-holders.ts';
 import { ReadingLane, type Unread } from './reading-lane.ts';
-import { Remembered } from './remembered.ts';
-import { readStanding, type Standing } from './standing.ts';
-
-// The feed is heard at least once a second; within this it counts as unbroken, a busy process's pauses included.
-const FRESH_MS = 5_000;
+import { Staleness } from './staleness.ts';
+import type { Standing } from './standing.ts';
 
 export interface CatalogueSettings {
   readonly maxStaleSeconds: number;
@@ -42,35 +33,33 @@ export type CatalogueEvent = 'apis' | 'roles' | 'signing_keys';
 
 export class Catalogue {
   readonly #storage: Storage;
-  readonly #settings: CatalogueSettings;
-  readonly #monotonic: () => number;
   readonly #listeners = new Set<(event: CatalogueEvent) => void>();
-  readonly #standings: Remembered<Standing>;
-  readonly #keyStandings: Remembered<KeyStanding>;
+  readonly #holders: KnownHolders;
+  readonly #staleness: Staleness;
   #apis = new Map<string, Api>();
   #apisByIdentifier = new Map<string, Api>();
   #roles = new Map<string, Role>();
   #collections = new Map<string, Collection>();
   #policies = new Map<string, Policy>();
   #signingKeys: readonly SigningKey[] = [];
-  #heardAt: number;
   readonly #lane: ReadingLane;
   #unfollow: (() => Promise<void>) | undefined;
   readonly revoked: Revoked;
 
   private constructor(storage: Storage, settings: CatalogueSettings) {
     this.#storage = storage;
-    this.#settings = settings;
-    this.#monotonic = settings.monotonic ?? (() => performance.now());
-    this.#heardAt = this.#monotonic();
     this.revoked = new Revoked(settings.now ?? Date.now);
     this.#lane = new ReadingLane({
       read: (what) => this.#read(what),
-      heardAt: () => this.#heardAt,
+      heardAt: () => this.#staleness.heardAt,
       onError: settings.onError,
     });
-    this.#standings = new Remembered((id) => readStanding(storage, this, id));
-    this.#keyStandings = new Remembered((id) => readKeyStanding(storage, this, id));
+    this.#staleness = new Staleness({
+      maxStaleSeconds: settings.maxStaleSeconds,
+      monotonic: settings.monotonic ?? (() => performance.now()),
+      wholeUntil: () => this.#lane.wholeUntil(),
+    });
+    this.#holders = new KnownHolders(storage, this);
   }
 
   /** Follows the feed, then reads everything: a catalogue that is open is whole. */
@@ -79,9 +68,9 @@ export class Catalogue {
     catalogue.#unfollow = await storage.follow({
       changed: (changes) => void catalogue.apply(changes),
       gap: () => catalogue.#missed(),
-      heard: () => catalogue.#heard(),
+      heard: () => catalogue.#staleness.heard(),
     });
-    catalogue.#heard();
+    catalogue.#staleness.heard();
     await catalogue.#lane.readEverything();
     return catalogue;
   }
@@ -121,12 +110,12 @@ export class Catalogue {
 
   /** @returns the client's standing, from memory where it was asked for before @throws DomainError `unavailable` */
   standing(clientId: string): Promise<Standing | undefined> {
-    return this.#standings.of(clientId);
+    return this.#holders.client(clientId);
   }
 
   /** @returns the API key's standing, likewise @throws DomainError `unavailable` */
   keyStanding(keyId: string): Promise<KeyStanding | undefined> {
-    return this.#keyStandings.of(keyId);
+    return this.#holders.key(keyId);
   }
 
   /** Calls `listener` after each change of a small table. */
@@ -142,7 +131,7 @@ export class Catalogue {
     const tables: string[] = [];
     const revokedIds: string[] = [];
     for (const change of changes) {
-      if (this.#forgetFor(change)) continue;
+      if (this.#holders.forgetFor(change)) continue;
       if (change.table === revocations.name) {
         this.revoked.add(change.id);
         revokedIds.push(change.id);
@@ -160,11 +149,7 @@ export class Catalogue {
    * @throws DomainError `unavailable` once none are left
    */
   secondsToServe(): number {
-    const silentMs = this.#monotonic() - this.#knownUntil();
-    if (silentMs <= FRESH_MS) return Number.POSITIVE_INFINITY;
-    const left = Math.floor(this.#settings.maxStaleSeconds - silentMs / 1000);
-    if (left > 0) return left;
-    throw new DomainError('unavailable', 'The store has been out of reach for too long.');
+    return this.#staleness.secondsToServe();
   }
 
   /**
@@ -178,55 +163,13 @@ export class Catalogue {
 
   /** Seconds since the feed was last heard and all that it had announced was read. */
   secondsSinceHeard(): number {
-    return (this.#monotonic() - this.#knownUntil()) / 1000;
-  }
-
-  /** Forgets what a change makes untrue. @returns whether that was all there is to do */
-  #forgetFor({ table, id, parent }: Change): boolean {
-    switch (table) {
-      case clients.name:
-        this.#standings.forget(id);
-        return true;
-      case clientSecrets.name:
-        if (parent !== null) this.#standings.forget(parent);
-        return true;
-      case apiKeys.name:
-        this.#keyStandings.forget(id);
-        return true;
-      case applications.name:
-        this.#standings.forgetWhere(({ application }) => application.id === id);
-        this.#keyStandings.forgetWhere(({ application }) => application?.id === id);
-        return true;
-      case accessProfiles.name:
-        this.#standings.forgetWhere(({ profile }) => profile?.record.id === id);
-        this.#keyStandings.forgetWhere(({ profile }) => profile?.record.id === id);
-        return true;
-      case members.name:
-        this.#keyStandings.forgetWhere(({ member }) => member?.id === id);
-        return true;
-      default:
-        return false;
-    }
-  }
-
-  #forgetStandings(): void {
-    this.#standings.forgetAll();
-    this.#keyStandings.forgetAll();
-  }
-
-  #heard(): void {
-    this.#heardAt = this.#monotonic();
-  }
-
-  // While something announced is unread, hearing the feed proves nothing.
-  #knownUntil(): number {
-    return this.#lane.wholeUntil() ?? this.#heardAt;
+    return this.#staleness.secondsSinceHeard();
   }
 
   /** The feed has a gap: nobody knows what has changed. */
   #missed(): void {
     // At once, and again once the roles have been read: by then some have been read anew, with the old roles.
-    this.#forgetStandings();
+    this.#holders.forgetAll();
     this.#lane.toRead().isEverything = true;
   }
 
@@ -243,7 +186,7 @@ export class Catalogue {
     if (isWanted(collections)) this.#collections = await this.#readById(collections);
     if (isWanted(roles)) await this.#readRoles();
     // Standings hold what these come to.
-    if ([apis, collections, roles].some(isWanted)) this.#forgetStandings();
+    if ([apis, collections, roles].some(isWanted)) this.#holders.forgetAll();
   }
 
   async #readApis(): Promise<void> {
