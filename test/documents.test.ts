@@ -108,6 +108,7 @@ test('the licence is the one that package.json names, whole', () => {
 
 /** What each example has to print. A new one needs a line here. */
 const EXAMPLES: Record<string, RegExp> = {
+  'api-key.ts': /allowed true, for shop-7\norders:write: insufficient_scope\n.*: disabled\n.*: invalid\n/,
   'token.sh': /^\{"access_token":"ey[^"]+","expires_in":3600,"scope":"orders:read","token_type":"Bearer"\}\n$/,
   'verify-token.ts': /may orders:read orders:write as orders-clerk\nanother API refuses it: .*"aud"/,
   'introspect-and-revoke.ts':
