@@ -111,7 +111,7 @@ for (const store of stores()) {
         'a list of one': { aud: [api.identifier] },
         'no exp': { exp: undefined },
         'an exp that is text': { exp: String(now() + 60) },
-        'too far ahead': { iat: undefined, exp: now() + 331 },
+        'too far ahead': { iat: undefined, exp: now() + 400 },
         'too long from iat': { iat: now() - 20, exp: now() + 290 },
         'issued later': { iat: now() + 60, exp: now() + 120 },
         'not yet': { nbf: now() + 60 },
@@ -133,7 +133,7 @@ for (const store of stores()) {
         'no iat': { iat: undefined },
         'five minutes': { exp: now() + 300 },
         'a clock that is fast': { iat: now() + 20, nbf: now() + 20, exp: now() + 60 },
-        'hardly any time': { iat: now() - 60, exp: now() + 3 },
+        'hardly any time': { iat: now() - 60, exp: now() + 10 },
         'a fraction': { exp: now() + 60.5 },
       };
       for (const [name, claims] of Object.entries(accepted)) {
@@ -151,9 +151,9 @@ for (const store of stores()) {
 
     test('one that was good is refused as soon as it ends, remembered or not', async (t) => {
       const { hs, verify } = await withSecret(t);
-      const token = await hs({ claims: { exp: now() + 2 } });
+      const token = await hs({ claims: { exp: now() + 4 } });
       assert.equal((await verify(token)).allowed, true);
-      await new Promise((resolve) => setTimeout(resolve, 2_100));
+      await new Promise((resolve) => setTimeout(resolve, 4_100));
       assert.equal((await verify(token)).reason, 'expired');
     });
 
@@ -180,7 +180,7 @@ for (const store of stores()) {
       const short = { max_token_lifetime_seconds: 60 };
       expectStatus(await server.call('PATCH', `/policies/${policy.id}`, short), 200);
       assert.equal((await verify(long)).reason, 'invalid', 'though it was verified before');
-      assert.equal((await verify(await hs({ claims: { exp: now() + 61 } }))).reason, 'invalid');
+      assert.equal((await verify(await hs({ claims: { exp: now() + 70 } }))).reason, 'invalid');
       assert.equal((await verify(await hs())).allowed, true);
     });
 

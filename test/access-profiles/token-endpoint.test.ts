@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { decodeJwt } from 'jose';
+import { byKey, makeMember } from '../support/people.ts';
 import { allOf, expectStatus, registerApi, registerClient } from '../support/registered.ts';
 import type { Answer } from '../support/running.ts';
 import { stores } from '../support/stores.ts';
@@ -184,6 +185,20 @@ for (const store of stores()) {
       expectStatus(await order(), 409);
       await change({ enabled: true, authentication: { method: 'jwt', algorithm: 'HS256', secret: SECRET } });
       expectStatus(await order(), 409);
+    });
+
+    test('a token that is ordered by a personal key does not outlive that key', async (t) => {
+      const { server, client, application } = await furnished(t, store);
+      const member = await makeMember(server);
+      expectStatus(await server.call('PATCH', `/applications/${application.id}`, { owner: member.id }), 200);
+      const path = `/clients/${client.client_id}/tokens`;
+      const lasting = await byKey(server, member);
+      assert.equal(expectStatus(await lasting('POST', path, {}), 201).expires_in, 3600);
+      const ending = await byKey(server, member, { expires_at: new Date(Date.now() + 60_000).toISOString() });
+      const { access_token, expires_in } = expectStatus(await ending('POST', path, {}), 201);
+      const { iat, exp } = decodeJwt(access_token);
+      assert.ok(expires_in > 30 && expires_in <= 60, String(expires_in));
+      assert.equal(Number(exp) - Number(iat), expires_in);
     });
 
     test('another node obeys a changed profile too', async (t) => {
