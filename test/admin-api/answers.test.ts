@@ -9,7 +9,10 @@ import { apiKeys } from '../../src/domain/api-keys/api-keys.ts';
 import { clientSecrets } from '../../src/domain/clients/client-secrets.ts';
 import { signingKeys } from '../../src/domain/signing-keys/signing-keys.ts';
 import { stores } from '../support/stores.ts';
-import { admin, furnish, ISSUER } from './admin.ts';
+import { type Admin, admin, furnish, ISSUER, ORDERS } from './admin.ts';
+
+/** Scopes that no operation asks for. */
+const BESIDE = ['ownership:write', 'verify:read'];
 
 const HIDDEN = /"(hash|fingerprint|sealed_\w+|password_hash|version|tokens_valid_from|role_ids|api_id|\w+_api_id)"/;
 
@@ -30,8 +33,11 @@ for (const store of stores()) {
         secrets: created.body.id,
         'api-keys': apiKey.id,
         'signing-keys': key?.id ?? '',
+        ...(await others(a, application.id)),
       };
-      for (const { method, path } of operations.filter((one) => one.method === 'get' && !one.download)) {
+      for (const { method, path } of operations.filter(
+        (one) => one.method === 'get' && !one.download && one.scope !== null,
+      )) {
         const url = path.replaceAll(/([a-z-]+)\/:[a-z_]+/g, (_, noun: string) => `${noun}/${ids[noun]}`);
         const answer = await a.call(method.toUpperCase(), url);
         assert.equal(answer.status, 200, url);
@@ -78,7 +84,8 @@ interface DescribedOperation {
   readonly operationId: string;
   readonly summary: string;
   readonly tags: readonly string[];
-  readonly security: readonly [{ oauth2: readonly string[] }];
+  readonly security: readonly Record<string, readonly string[]>[];
+  readonly 'x-latchkey-reach'?: string;
   readonly parameters?: readonly { in: string; name: string }[];
   readonly responses: Record<string, { description: string; content?: object }>;
 }
@@ -97,7 +104,7 @@ test('the description covers every operation, its scope, parameters and problems
     const path = operation.path.replaceAll(/:([a-z_]+)/g, '{$1}');
     const found = document.paths[path]?.[operation.method];
     assert.ok(found);
-    assert.deepEqual(found.security, [{ oauth2: [operation.scope] }]);
+    assert.deepEqual([found.security, found['x-latchkey-reach']], accessOf(operation));
     const named = (found.parameters ?? []).filter((one) => one.in === 'path').map(({ name }) => `{${name}}`);
     assert.deepEqual(named, path.match(/\{[a-z_]+\}/g) ?? []);
     assert.ok(found.responses[operation.status] && found.responses['401'] && found.responses['403']);
@@ -107,6 +114,14 @@ test('the description covers every operation, its scope, parameters and problems
   const ids = operations.map(({ operation_id }) => operation_id);
   assert.equal(new Set(ids).size, ids.length);
 });
+
+/** Which credentials open an operation, and how far it reaches: said once more, by hand. */
+function accessOf({ scope, session, reach = 'developer' }: (typeof operations)[number]) {
+  if (scope === null) return [session ? [{ session: [] }] : [], undefined];
+  const machine = { oauth2: [scope] };
+  const byPerson = { session: [] };
+  return [reach === 'in_person' ? [machine, byPerson] : [machine, { api_key: [] }, byPerson], reach];
+}
 
 test('the description is valid OpenAPI 3.1', async () => {
   const validator = new Validator();
@@ -122,12 +137,12 @@ test('every reference in the description leads somewhere, and every component ha
   for (const [, name = ''] of text.matchAll(/"\$ref":"#\/components\/schemas\/([^"]+)"/g))
     assert.ok(name in schemas, name);
   for (const [name, schema] of Object.entries(schemas)) assert.ok(schema.example ?? schema.examples, name);
-  assert.ok(!text.includes('fingerprint') && !text.includes('sealed'));
+  assert.ok(!text.includes('fingerprint') && !text.includes('sealed_'));
 });
 
-test('the scopes are those of the operations, and ownership', () => {
+test('the scopes are those of the operations, ownership, and verdicts', () => {
   const names = adminScopes().map(({ name }) => name);
-  assert.deepEqual(names, [...new Set([...operations.map(({ scope }) => scope), 'ownership:write'])].sort());
+  assert.deepEqual(names, [...new Set([...operations.flatMap(({ scope }) => scope ?? []), ...BESIDE])].sort());
   for (const { name, description, access } of adminScopes()) {
     assert.ok(description);
     assert.equal(access, name.endsWith(':read') ? 'read' : 'write');
@@ -135,3 +150,20 @@ test('the scopes are those of the operations, and ownership', () => {
   const { scopes } = (adminApiDocument(ISSUER) as Described).components.securitySchemes.oauth2.flows.clientCredentials;
   assert.deepEqual(Object.keys(scopes), names);
 });
+
+/** One of each other noun there is. @returns their ids by the noun's step in the path */
+async function others(a: Admin, application_id: string): Promise<Record<string, string>> {
+  const make = async (path: string, body: object): Promise<string> => (await a.must(201, 'POST', path, body)).id;
+  const collection = await make('/collections', { name: 'All', apis: [ORDERS] });
+  const isThere = (path: string) => operations.some((one) => one.path === path);
+  const email = 'grace@example.com';
+  return {
+    collections: collection,
+    policies: await make('/policies', { name: 'Slow' }),
+    'access-profiles': await make('/access-profiles', { application_id, name: 'Narrow', collections: [collection] }),
+    'api-keys': await make('/api-keys', { kind: 'query', name: 'Dashboard' }),
+    ...(isThere('/members') && {
+      members: await make('/members', { email, name: 'Grace', position: 'developer' }),
+    }),
+  };
+}

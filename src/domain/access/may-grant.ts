@@ -93,7 +93,8 @@ export async function demandRightsOf(work: Work, all: readonly Client[], at: str
   await demandGrants(work, [...grants, ...(await grantsOfRoles(work.storage, roleIds, () => at))]);
   // Decided on these records as they are: a right that is added meanwhile asks again.
   for (const holder of all) work.unit.require(clients, holder);
-  for (const role of await work.storage.getMany(roles, roleIds)) work.unit.require(roles, role);
+  const allRoleIds = [...new Set(all.flatMap(({ role_ids }) => role_ids))];
+  for (const role of await work.storage.getMany(roles, allRoleIds)) work.unit.require(roles, role);
 }
 
 /** @returns those clients whose application the member who asks owns, and goes on owning until this is done */
