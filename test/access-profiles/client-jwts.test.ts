@@ -3,6 +3,9 @@ import assert from 'node:assert/strict';
 import { createSecretKey, generateKeyPairSync, randomUUID } from 'node:crypto';
 import { describe, type TestContext, test } from 'node:test';
 import { base64url, exportJWK, exportSPKI, generateKeyPair, SignJWT, UnsecuredJWT } from 'jose';
+import { accessProfiles } from '../../src/domain/applications/access-profiles.ts';
+import { clients } from '../../src/domain/clients/clients.ts';
+import { Unit } from '../../src/domain/unit.ts';
 import { allOf, expectStatus, registerApi, registerClient } from '../support/registered.ts';
 import { stores } from '../support/stores.ts';
 import { created, type Flaws, furnished, now, SECRET } from './profiles.ts';
@@ -271,6 +274,42 @@ for (const store of stores()) {
       const { status } = await server.introspect(client, assertion);
       assert.equal(status, 200);
       assert.equal((await server.introspect(client, assertion)).body.active, false);
+    });
+
+    test('a sealed secret that was moved to another profile opens nothing, and is reported once', async (t) => {
+      const { verify, server, profile, application, collection, client, hs } = await withSecret(t);
+      const thief = await created(server, '/access-profiles', {
+        application_id: application.id,
+        name: 'Thief',
+        collections: [collection.id],
+        authentication: { method: 'jwt', algorithm: 'HS256', secret: 'x'.repeat(32) },
+      });
+      const [from, to] = await server.storage
+        .getMany(accessProfiles, [profile.id, thief.id])
+        .then((found) => [found.find(({ id }) => id === profile.id), found.find(({ id }) => id === thief.id)]);
+      assert.ok(from && to);
+      const unit = new Unit();
+      unit.replace(accessProfiles, to, { authentication: from.authentication });
+      await unit.commit(server.storage, async () => {});
+      expectStatus(await server.call('PATCH', `/clients/${client.client_id}`, { access_profile_id: thief.id }), 200);
+      for (let count = 0; count < 3; count++) assert.equal((await verify(await hs())).reason, 'invalid');
+      assert.equal(server.log.filter((line) => line.includes('"event":"error"')).length, 1);
+    });
+
+    test('a key that is both the profile’s and the client’s own, however that came about, is not believed', async (t) => {
+      const [key, other] = [await keyFor('ES256'), await keyFor('ES256')];
+      const authentication = { method: 'jwt', algorithm: 'ES256', jwks: { keys: [key.jwk, other.jwk] } };
+      const { sign, verify, server, client } = await furnished(t, store, { profile: { authentication } });
+      assert.equal((await verify(await sign(key.privateKey, 'ES256'))).allowed, true);
+      const before = await server.storage.get(clients, client.client_id);
+      assert.ok(before);
+      const unit = new Unit();
+      const jwks = { keys: [key.jwk] } as typeof before.jwks;
+      unit.replace(clients, before, { token_endpoint_auth_method: 'private_key_jwt', jwks });
+      await unit.commit(server.storage, async () => {});
+      await new Promise((resolve) => setTimeout(resolve, 1_500));
+      assert.equal((await verify(await sign(key.privateKey, 'ES256'))).reason, 'invalid');
+      assert.equal((await verify(await sign(other.privateKey, 'ES256'))).allowed, true);
     });
 
     test('an API that is registered later is reached only through a collection', async (t) => {
