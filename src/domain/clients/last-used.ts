@@ -30,7 +30,10 @@ export class LastUsed {
     add(this.#keys, keyId, { at, count: 1 });
   }
 
-  /** Writes what was noted since the last time. What fails to be written is noted again. */
+  /**
+   * Writes what was noted since the last time. What fails to be written is noted again; where it was written all the
+   * same, those uses count twice.
+   */
   async flush(): Promise<void> {
     const [secrets, keys] = [this.#secrets, this.#keys];
     [this.#secrets, this.#keys] = [new Map(), new Map()];
