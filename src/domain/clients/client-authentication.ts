@@ -9,7 +9,8 @@ export const Jwks = z.strictObject({ keys: z.array(PublicJwk).min(1).max(20) });
 export const JwksUri = z
   .url({ protocol: /^https?$/, error: 'must be an https URL' })
   .max(2000)
-  .refine((text) => !/[#\s\p{Cc}]/u.test(text) && new URL(text).username === '', 'must not have a fragment or a user');
+  // Asked of what is no URL, too.
+  .refine((text) => !/[#\s\p{Cc}]/u.test(text) && !URL.parse(text)?.username, 'must not have a fragment or a user');
 
 type Authentication = Pick<Client, 'token_endpoint_auth_method' | 'jwks' | 'jwks_uri'>;
 
