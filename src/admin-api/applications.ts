@@ -98,7 +98,7 @@ export const applicationOperations = [
     tag,
     scope: 'applications:write',
     body: ApplicationChanges,
-    check: (inquiry) => applicationMistakes(inquiry, inquiry.body),
+    check: (inquiry) => applicationMistakes(inquiry, inquiry.body, inquiry.found),
     status: 200,
     result: ApplicationView,
     find: findApplication,

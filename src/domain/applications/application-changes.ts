@@ -43,15 +43,19 @@ export const ApplicationChanges = z
   .meta({ id: 'ApplicationChanges', example: { enabled: false } });
 export type ApplicationChanges = z.output<typeof ApplicationChanges>;
 
-/** @returns what is wrong with these members, beyond what their schemas say */
+/**
+ * @param before the application that is changed; undefined for one that is made
+ * @returns what is wrong with these members, beyond what their schemas say
+ */
 export async function applicationMistakes(
   { storage, principal }: Pick<Work, 'storage' | 'principal'>,
   { owner = null, tags = [] }: ApplicationChanges,
+  before?: Application,
 ): Promise<Mistake[]> {
   // Who may not name an owner is not told who is there.
-  const isAsked = owner !== null && isPlatformOwner(principal);
-  const isNobody = isAsked && (await storage.get(members, owner)) === undefined;
-  return [...(isNobody ? [{ pointer: '/owner', detail: 'names no member' }] : []), ...repeatedTags(tags)];
+  const isAsked = owner !== null && owner !== before?.owner && isPlatformOwner(principal);
+  const isNobody = isAsked && (await storage.get(members, owner))?.enabled !== true;
+  return [...(isNobody ? [{ pointer: '/owner', detail: 'names no enabled member' }] : []), ...repeatedTags(tags)];
 }
 
 /** A member owns what he makes, and names no other. @throws DomainError `invalid`, `forbidden` */
@@ -79,7 +83,7 @@ export async function changeApplication(
   await demandForeignApplication(work, before);
   const patch = definedIn(changes);
   if (changesNothing(before, patch)) return before;
-  await demandRight(work, changes);
+  await demandRight(work, changes, before);
   const { owner, enabled } = { ...before, ...patch };
   if (owner !== before.owner) {
     await demandGrants(work, [{ owner, at: '/owner' }]);
@@ -117,8 +121,8 @@ export async function demandForeignApplication({ storage, principal }: Work, app
   if (own?.application_id === application.id) demandForeign(principal, own.id);
 }
 
-async function demandRight(work: Work, given: ApplicationChanges): Promise<void> {
-  const mistakes = await applicationMistakes(work, given);
+async function demandRight(work: Work, given: ApplicationChanges, before?: Application): Promise<void> {
+  const mistakes = await applicationMistakes(work, given, before);
   if (mistakes.length > 0) throw invalid(mistakes);
 }
 

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { demandGrants, grantsOfRoles } from '../access/may-grant.ts';
 import { isPlatformOwner, type Principal } from '../access/principal.ts';
 import { removeKeysOfMember } from '../api-keys/api-key-changes.ts';
+import { apiKeys } from '../api-keys/api-keys.ts';
 import { References } from '../apis/references.ts';
 import { RoleName } from '../apis/roles.ts';
 import { applications } from '../applications/applications.ts';
@@ -93,16 +94,23 @@ export async function changeMember(work: Work, before: Member, changes: MemberCh
 export async function removeMember(work: Work, member: Member): Promise<void> {
   demandManager(work.principal);
   await demandAnotherOwner(work, member);
-  const [owned] = await work.storage.page(applications, { where: { owner: member.id }, limit: 1 });
+  const owned = await firstOwned(work.storage, member);
   if (owned !== undefined) {
-    const message = `This member owns applications (${owned.id} for one): give them another owner first.`;
-    throw new DomainError('conflict', message);
+    throw new DomainError('conflict', `This member still owns ${owned}: give it another owner first, or delete it.`);
   }
   await removeKeysOfMember(work, member.id);
   await endSessionsOf(work, member.id);
   await removeLinksOf(work, member.id);
   await forgetDevicesOf(work, member.id);
   work.unit.remove(members, member);
+}
+
+/** @returns the id of something that would be left without its owner; personal keys go with him */
+async function firstOwned(storage: Storage, { id }: Member): Promise<string | undefined> {
+  const [application] = await storage.page(applications, { where: { owner: id }, limit: 1 });
+  if (application !== undefined) return application.id;
+  const keys = await storage.all(apiKeys, { belongs_to: id });
+  return keys.find(({ member_id }) => member_id !== id)?.id;
 }
 
 async function grantable(work: Work, names: readonly string[], before: readonly string[]): Promise<string[]> {
