@@ -5,11 +5,12 @@ import { apiKeys } from '../../src/domain/api-keys/api-keys.ts';
 import { Secrets } from '../../src/domain/clients/secrets.ts';
 import { Guessing } from '../../src/domain/members/guessing.ts';
 import { knownDevices } from '../../src/domain/members/known-devices.ts';
+import { changeMember, removeMember } from '../../src/domain/members/member-changes.ts';
 import { type Member, members } from '../../src/domain/members/members.ts';
 import { sessions } from '../../src/domain/members/sessions.ts';
 import { judgePassword } from '../../src/domain/members/sign-in.ts';
 import { makeInvitation, signInLinks } from '../../src/domain/members/sign-in-links.ts';
-import type { AnyTable } from '../../src/domain/store.ts';
+import { type AnyTable, StaleError } from '../../src/domain/store.ts';
 import { Unit } from '../../src/domain/unit.ts';
 import { makeMember, personalKey } from '../support/people.ts';
 import { type Running, running, send } from '../support/running.ts';
@@ -214,6 +215,22 @@ for (const store of stores()) {
         assert.equal(enabled.length, 1, told);
         last = enabled[0];
       }
+    });
+
+    test('of two such changes that were decided on the same state, one is committed', async (t) => {
+      const server = await running(t, store);
+      const { storage } = server;
+      const first = await memberOf(server, (await firstOwner(server)).email);
+      const second = await memberOf(server, (await invited(server, { position: 'platform_owner' })).email);
+      const scopes = new Set(['ownership:write']);
+      const principal = { kind: 'machine', client_id: 'cli', scopes, holds: [], role_ids: [] } as const;
+      const units = [new Unit(), new Unit()] as const;
+      await changeMember({ storage, principal, unit: units[0] }, first, { position: 'developer' });
+      await removeMember({ storage, principal, unit: units[1] }, second);
+      const committed = await Promise.allSettled(units.map((unit) => unit.commit(storage, async () => {})));
+      assert.deepEqual(committed.map(({ status }) => status).sort(), ['fulfilled', 'rejected']);
+      const [refused] = committed.filter((one) => one.status === 'rejected');
+      assert.ok(refused?.reason instanceof StaleError);
     });
 
     test('who owns applications or keys is not deleted; what is his alone goes with him', async (t) => {
