@@ -1,8 +1,17 @@
 /**
- * Writes docs/configuration.md from the settings' own table: `npm run docs`, or `node scripts/docs.ts`.
+ * Writes docs/configuration.md from the settings' own table, and the table of positions in docs/admin-api.md from the
+ * operations: `npm run docs`, or `node scripts/docs.ts`.
  */
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { operations } from '../src/admin-api/operations.ts';
 import { SETTINGS } from '../src/settings.ts';
+
+const CONFIGURATION = new URL('../docs/configuration.md', import.meta.url);
+const ADMIN_API = new URL('../docs/admin-api.md', import.meta.url);
+
+// Between these the page is written here, the rest by hand.
+const BEGIN = '<!-- Written by scripts/docs.ts from the operations: change it there. -->\n';
+const END = '<!-- end -->\n';
 
 /** @returns the whole page, in Markdown. */
 export function configurationPage(): string {
@@ -27,4 +36,36 @@ What Kubernetes injects for Services (\`LATCHKEY_SERVICE_*\`, \`LATCHKEY_PORT_<n
 `;
 }
 
-if (import.meta.main) writeFileSync(new URL('../docs/configuration.md', import.meta.url), configurationPage());
+/** @returns the page about the admin API as it is, with the table as it should be. */
+export function adminApiPage(): string {
+  const page = readFileSync(ADMIN_API, 'utf8');
+  const [before = '', rest = ''] = page.split(BEGIN);
+  const after = rest.split(END)[1] ?? '';
+  return `${before}${BEGIN}${positionsTable()}${END}${after}`;
+}
+
+/** Who reaches which operation, by the declarations that serve them. */
+function positionsTable(): string {
+  const rows = operations.map(({ method, path, scope, session, reach = 'developer' }) => {
+    const call = `\`${method.toUpperCase()} ${path.replaceAll(/:([a-z_]+)/g, '{$1}')}\``;
+    if (scope === null)
+      return `| ${call} | | ${session ? '`session`' : 'anybody'} | ${columns(session ? 'xx  ' : 'xxxx')}`;
+    const reached = { developer: 'xxxx', platform_owner: ' x x', in_person: ' x  ' }[reach];
+    return `| ${call} | \`${scope}\` | \`${reach}\` | ${columns(reached)}`;
+  });
+  return `
+| operation | scope | reach | developer | platform owner | developer's key | owner's key |
+|---|---|---|---|---|---|---|
+${rows.join('\n')}
+
+`;
+}
+
+function columns(marks: string): string {
+  return `${[...marks].map((mark) => (mark === ' ' ? '' : 'yes')).join(' | ')} |`;
+}
+
+if (import.meta.main) {
+  writeFileSync(CONFIGURATION, configurationPage());
+  writeFileSync(ADMIN_API, adminApiPage());
+}
