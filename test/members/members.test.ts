@@ -17,6 +17,7 @@ import { type Running, running, send } from '../support/running.ts';
 import { stores } from '../support/stores.ts';
 import { Browser, firstOwner, invited, PASSWORD, tokenOf } from './browser.ts';
 
+const SECRETS = new Secrets({ tag: Buffer.alloc(32), fingerprint: Buffer.alloc(32) }, 1, 10);
 const ADA = { email: 'ada@example.com', name: 'Ada' };
 
 for (const store of stores()) {
@@ -132,6 +133,18 @@ for (const store of stores()) {
       const { id } = await must(server, 201, 'POST', '/members', ADA);
       const moved = await server.call('PATCH', `/members/${id}`, { email: 'ZOË@example.com' });
       assert.equal(moved.status, 409, moved.text);
+    });
+
+    test('who is kept with capitals, by an earlier version, comes in and stays the same', async (t) => {
+      const server = await running(t, store);
+      const password_hash = await SECRETS.hash(PASSWORD);
+      const { id } = await makeMember(server, { email: 'Mixed@Example.com', password_hash });
+      const browser = new Browser(server);
+      assert.equal((await browser.signIn('Mixed@Example.com')).status, 201);
+      const password = 'a password of a later day';
+      await browser.must(200, 'PUT', '/session/password', { current_password: PASSWORD, password });
+      await must(server, 200, 'PATCH', `/members/${id}`, { email: 'Mixed@Example.com' });
+      assert.equal((await browser.signIn('mixed@example.com', password)).status, 201);
     });
 
     test('every mistake is named at once', async (t) => {
@@ -303,14 +316,12 @@ for (const store of stores()) {
 }
 
 test('where there is no password, as much is computed as where there is', async () => {
-  const key = Buffer.alloc(32);
-  const secrets = new Secrets({ tag: key, fingerprint: key }, 1, 10);
-  const hash = await secrets.hash(PASSWORD);
+  const hash = await SECRETS.hash(PASSWORD);
   const timed = async (presented: string, against: string | null) => {
     const times: number[] = [];
     for (let count = 0; count < 5; count++) {
       const from = performance.now();
-      assert.equal(await secrets.isPassword(presented, against), false);
+      assert.equal(await SECRETS.isPassword(presented, against), false);
       times.push(performance.now() - from);
     }
     return times.sort((a, b) => a - b)[0] ?? 0;
@@ -319,7 +330,7 @@ test('where there is no password, as much is computed as where there is', async 
   for (const taken of [await timed('wrong', null), await timed('', hash), await timed('x'.repeat(80), null)]) {
     assert.ok(taken > wrong / 3, `${taken} ms against ${wrong} ms`);
   }
-  assert.ok(await secrets.isPassword(PASSWORD, hash));
+  assert.ok(await SECRETS.isPassword(PASSWORD, hash));
 });
 
 async function must(server: Running, status: number, method: string, path: string, body?: unknown) {

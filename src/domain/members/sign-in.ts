@@ -50,7 +50,7 @@ export async function judgePassword(
 ): Promise<Member | undefined> {
   const address = EmailAddress.safeParse(email);
   const account = address.success ? address.data : email;
-  const member = address.success ? await storage.find(members, { email: account }) : undefined;
+  const member = address.success ? await memberBy(storage, account, email) : undefined;
   const device = await findDevice(storage, whence.device, member?.id);
   return await guessing.attempt({ account, address: whence.address, deviceId: device?.id }, async () => {
     const hash = member !== undefined && canSignIn(member) ? member.password_hash : null;
@@ -135,6 +135,13 @@ export async function changePassword(
   await endSessionsOf(work, memberId);
   await removeLinksOf(work, memberId);
   return await begin(work, work.unit.replace(members, before, { password_hash }), whence);
+}
+
+/** @param typed as an earlier version kept the first owner's address */
+async function memberBy(storage: Storage, email: string, typed: string): Promise<Member | undefined> {
+  // Both always: how long it takes shall not tell who is there.
+  const [member, asTyped] = await Promise.all([email, typed].map((each) => storage.find(members, { email: each })));
+  return member ?? asTyped;
 }
 
 async function begin(work: Inventory, member: Member, { device }: Whence): Promise<SignedIn> {
