@@ -186,9 +186,11 @@ function responseHeaders<Services>({ status, method, scope, result, download }: 
 }
 
 function problemResponses<Services>(operation: Operation<Services>) {
-  const { method, body, upload, path } = operation;
+  const { method, body, upload, path, scope, reach } = operation;
   const changes = method !== 'get';
   const kinds: ProblemKind[] = ['malformed', 'unauthenticated', 'insufficient_scope', 'busy'];
+  // A personal key has its policy; what anybody may try, limits on guessing.
+  if (scope === null || reach !== 'in_person') kinds.push('too_many_requests');
   if (path.includes(':')) kinds.push('not_found');
   if (changes) kinds.push('conflict');
   if (isConditional(operation)) kinds.push('precondition_failed');
