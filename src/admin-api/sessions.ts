@@ -15,8 +15,8 @@ import {
   type Whence,
 } from '../domain/members/sign-in.ts';
 import type { Storage } from '../domain/store.ts';
-import type { Request } from '../http/operation.ts';
 import { HttpError } from '../http/problem.ts';
+import type { Request } from '../http/request.ts';
 import { MemberView, memberExample, memberView } from './member-view.ts';
 import { ADMIN_PATH, type AdminServices, operation } from './operation.ts';
 import { signedInCookies, signedOutCookies } from './session-cookies.ts';

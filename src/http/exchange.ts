@@ -6,13 +6,12 @@ import type { Storage } from '../domain/store.ts';
 import type { ChangeObserver, Unit } from '../domain/unit.ts';
 import { admit, type Door } from './access.ts';
 import { untilCommitted } from './attempts.ts';
-import { clientAddress } from './client-address.ts';
 import { demandMatch } from './conditional.ts';
-import { cookieOf } from './credential.ts';
 import { type Claim, claim, idempotencyKeyOf, type Outcome } from './idempotency.ts';
 import { contentTypeOf, type JsonBody, parseJson, readBytes } from './json-body.ts';
-import { type Bytes, type Inquiry, isAboutOne, type Operation, type Request } from './operation.ts';
+import { type Bytes, type Inquiry, isAboutOne, type Operation } from './operation.ts';
 import { type ListQuery, readPage } from './page.ts';
+import { requestOf } from './request.ts';
 import { outcomeOf, replay, respond } from './respond.ts';
 import { checkBody, checkQuery, readableMembers, together, withoutReadOnly } from './validation.ts';
 
@@ -56,14 +55,6 @@ export async function answer<Services>(
   const { storage, services } = surface;
   const inquiry = { params, principal, request: requestOf(ctx, surface), storage, services };
   await new Exchange(ctx, inquiry, operation, surface).answer();
-}
-
-function requestOf(ctx: Context, { trustedProxies }: Door): Request {
-  return {
-    address: clientAddress(ctx.req, trustedProxies),
-    origin: ctx.req.headers.origin,
-    cookie: (name) => cookieOf(ctx, name),
-  };
 }
 
 // Nothing that is stored has such a name.

@@ -3,8 +3,8 @@ import { createHash } from 'node:crypto';
 import type { Middleware } from 'koa';
 import { z } from 'zod';
 import { createDocument, type ZodOpenApiOperationObject, type ZodOpenApiPathsObject } from 'zod-openapi';
-import type { Reach } from '../domain/access/reach.ts';
 import { isKnown } from './conditional.ts';
+import { accessOf, accessText, securitySchemes } from './openapi-access.ts';
 import { isAboutOne, type Operation, parametersOf } from './operation.ts';
 import { HttpError, PROBLEMS, Problem, type ProblemKind } from './problem.ts';
 
@@ -20,12 +20,6 @@ export interface ApiDescription {
   /** The name of the session's cookie. */
   readonly cookie: string;
 }
-
-const REACH_TEXTS: Readonly<Record<Reach, string>> = {
-  developer: 'For all members, each on what he owns.',
-  platform_owner: 'For platform owners.',
-  in_person: 'For platform owners who are signed in; no personal key reaches it.',
-};
 
 const MAX_AGE_SECONDS = 300;
 
@@ -46,26 +40,7 @@ export function openApiDocument<Services>(
     tags: [...new Set(operations.map(({ tag }) => tag))].map((name) => ({ name })),
     paths,
     components: {
-      securitySchemes: {
-        oauth2: {
-          type: 'oauth2',
-          description: `A token for the resource ${issuer}${prefix}.`,
-          flows: { clientCredentials: { tokenUrl: `${issuer}/oauth2/token`, scopes: { ...scopes } } },
-        },
-        api_key: {
-          type: 'apiKey',
-          in: 'header',
-          name: 'x-api-key',
-          description: 'A personal API key made for the admin API.',
-        },
-        session: {
-          type: 'apiKey',
-          in: 'cookie',
-          name: cookie,
-          description:
-            'Who is signed in. Writes need the same `Origin` and the session’s `csrf_token` as `X-CSRF-Token`.',
-        },
-      },
+      securitySchemes: securitySchemes({ issuer, prefix, scopes, cookie }),
     },
   });
 }
@@ -120,18 +95,6 @@ function described<Services>(operation: Operation<Services>): ZodOpenApiOperatio
   const mayBeEmpty = operation.method === 'post' && operation.body?.safeParse({}).success === true;
   if (content) described.requestBody = { required: !mayBeEmpty, content };
   return described;
-}
-
-function accessText<Services>({ scope, session, reach = 'developer' }: Operation<Services>): string {
-  if (scope === null) return session ? 'For members who are signed in.' : 'Needs no credential.';
-  return `Needs the scope \`${scope}\`. ${REACH_TEXTS[reach]}`;
-}
-
-/** Which credentials open an operation, and how far it reaches among members. */
-function accessOf<Services>({ scope, session, reach = 'developer' }: Operation<Services>) {
-  if (scope === null) return { security: session ? [{ session: [] }] : [] };
-  const byKey = reach === 'in_person' ? [] : [{ api_key: [] }];
-  return { security: [{ oauth2: [scope] }, ...byKey, { session: [] }], 'x-latchkey-reach': reach };
 }
 
 function requestContent<Services>({ method, body, upload }: Operation<Services>) {

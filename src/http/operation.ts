@@ -9,6 +9,7 @@ import type { Mistake } from '../domain/errors.ts';
 import type { Storage, StoredRecord, Table, Where } from '../domain/store.ts';
 import type { Unit } from '../domain/unit.ts';
 import type { Page } from './page.ts';
+import type { Request } from './request.ts';
 
 export type Method = 'get' | 'post' | 'put' | 'patch' | 'delete';
 
@@ -25,16 +26,6 @@ export type Asker<Scope extends string | null, Session extends boolean> = [Scope
   : [Session] extends [true]
     ? MemberPrincipal
     : undefined;
-
-/** What operations that sign people in look at, beside the body. */
-export interface Request {
-  /** Where it came from, with the proxies that are trusted; undefined where nobody knows. */
-  readonly address: string | undefined;
-  /** The `Origin` that the browser named. */
-  readonly origin: string | undefined;
-  /** @returns a cookie's value; undefined where it was not sent, or sent twice */
-  cookie(name: string): string | undefined;
-}
 
 /** Who asks for what: all that is known before the body is read. */
 export interface Inquiry<Services, Path extends string = string, Who = Principal> {
