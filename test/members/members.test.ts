@@ -9,8 +9,8 @@ import { changeMember, removeMember } from '../../src/domain/members/member-chan
 import { type Member, members } from '../../src/domain/members/members.ts';
 import { sessions } from '../../src/domain/members/sessions.ts';
 import { judgePassword } from '../../src/domain/members/sign-in.ts';
-import { makeInvitation, signInLinks } from '../../src/domain/members/sign-in-links.ts';
-import { type AnyTable, StaleError } from '../../src/domain/store.ts';
+import { makeInvitation, redeemSignInLink, signInLinks } from '../../src/domain/members/sign-in-links.ts';
+import { type AnyTable, StaleError, type Storage } from '../../src/domain/store.ts';
 import { Unit } from '../../src/domain/unit.ts';
 import { makeMember, personalKey } from '../support/people.ts';
 import { type Running, running, send } from '../support/running.ts';
@@ -101,6 +101,35 @@ for (const store of stores()) {
       );
       const statuses = (await Promise.all(tries)).map(({ status }) => status).sort();
       assert.deepEqual(statuses, [201, ...Array(7).fill(403)]);
+    });
+
+    test('a link that was redeemed while it was being read is not redeemed again', async (t) => {
+      const server = await running(t, store);
+      const { invitation } = await must(server, 201, 'POST', '/members', ADA);
+      const given = { token: tokenOf(invitation.sign_in_url), email: '', password: PASSWORD };
+      const redeemIn = (storage: Storage, unit: Unit) =>
+        redeemSignInLink({ storage, unit }, given, { password_hash: 'a hash' });
+      // Between the reading of the link and that of its member, somebody else redeems it.
+      const late = new Unit();
+      const slow: Storage = Object.create(server.storage, {
+        get: {
+          value: async (table: AnyTable, id: string) => {
+            const record = await server.storage.get(table, id);
+            if (table.name === signInLinks.name) {
+              const early = new Unit();
+              await redeemIn(server.storage, early);
+              await early.commit(server.storage, async () => {});
+            }
+            return record;
+          },
+        },
+        all: { value: server.storage.all.bind(server.storage) },
+      });
+      await redeemIn(slow, late);
+      await assert.rejects(
+        late.commit(server.storage, async () => {}),
+        StaleError,
+      );
     });
 
     test('an invitation is void after 72 hours, for who was disabled, and for who is gone', async (t) => {

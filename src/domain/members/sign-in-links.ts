@@ -61,9 +61,11 @@ export async function inviteAgain(work: Inventory, member: Member): Promise<Invi
   return makeInvitation(work.unit, member.id);
 }
 
-/** Ends all links of a member. */
-export async function removeLinksOf({ storage, unit }: Inventory, memberId: string): Promise<void> {
-  for (const link of await storage.all(signInLinks, { member_id: memberId })) unit.remove(signInLinks, link);
+/** Ends all links of a member, but for the one that is taken care of. */
+export async function removeLinksOf({ storage, unit }: Inventory, memberId: string, but?: string): Promise<void> {
+  for (const link of await storage.all(signInLinks, { member_id: memberId })) {
+    if (link.id !== but) unit.remove(signInLinks, link);
+  }
 }
 
 /** @returns the address that a member opens: the token is in the fragment, which no server or proxy log sees */
@@ -119,8 +121,10 @@ export async function redeemSignInLink(
   if (found === undefined) throw linkRefused();
   const mistakes = emailMistakes(found, email);
   if (mistakes.length > 0) throw invalid(mistakes);
-  const { member } = found;
-  await removeLinksOf(work, member.id);
+  const { link, member } = found;
+  // This very one, as it was found: whoever redeems it at the same moment, one commits.
+  work.unit.remove(signInLinks, link);
+  await removeLinksOf(work, member.id, link.id);
   await endSessionsOf(work, member.id);
   // Somebody else may have signed in before: that is what a forgotten password is reset for.
   await forgetDevicesOf(work, member.id);
@@ -137,6 +141,7 @@ export function linkRefused(): DomainError {
 }
 
 interface Found {
+  readonly link: SignInLink;
   readonly member: Member;
   readonly isFirstOwners: boolean;
 }
@@ -145,9 +150,9 @@ async function findLink(storage: Storage, token: string): Promise<Found | undefi
   const link = await storage.get(signInLinks, hashOf(token));
   const member = link && (await storage.get(members, link.member_id));
   if (link === undefined || member === undefined || !member.enabled) return undefined;
-  if (link.purpose === 'invitation') return { member, isFirstOwners: false };
+  if (link.purpose === 'invitation') return { link, member, isFirstOwners: false };
   const owners = await storage.all(members, { position: 'platform_owner' });
-  return owners.some(({ password_hash }) => password_hash !== null) ? undefined : { member, isFirstOwners: true };
+  return owners.some(({ password_hash }) => password_hash !== null) ? undefined : { link, member, isFirstOwners: true };
 }
 
 function emailMistakes({ member, isFirstOwners }: Found, email: string): Mistake[] {
