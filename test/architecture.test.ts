@@ -27,7 +27,12 @@ const TOP: Record<string, readonly string[]> = {
   'housekeeping.ts': ['domain'],
   'listen.ts': ['observability'],
   'workers.ts': ['observability'],
-  'server.ts': [...Object.keys(ARROWS), 'config.ts', 'housekeeping.ts'].filter((part) => part !== 'storage'),
+  'upgrade.ts': ['admin-api', 'config.ts', 'domain', 'http', 'observability'],
+  'link-redemption.ts': ['console', 'domain', 'http'],
+  'surfaces.ts': [...Object.keys(ARROWS), 'config.ts', 'link-redemption.ts'].filter((part) => part !== 'storage'),
+  'server.ts': [...Object.keys(ARROWS), 'config.ts', 'housekeeping.ts', 'surfaces.ts', 'upgrade.ts'].filter(
+    (part) => part !== 'storage',
+  ),
   'owner-link.ts': ['config.ts', 'domain', 'storage'],
   'main.ts': [
     'config.ts',
@@ -51,7 +56,7 @@ const HOMES: Record<string, readonly RegExp[]> = {
   jose: [/^authorization-server\//],
   'rate-limiter-flexible': [/^domain\/members\/guessing\.ts$/],
   bcrypt: [/^domain\/clients\/secrets\.ts$/],
-  koa: [/^(http|admin-api|authorization-server|gateways|observability|console)\//, /^server\.ts$/],
+  koa: [/^(http|admin-api|authorization-server|gateways|observability|console)\//, /^(server|surfaces)\.ts$/],
   '@koa/router': [/^(http|admin-api)\//],
   pino: [/^observability\//],
   'prom-client': [/^observability\//],

@@ -22,19 +22,33 @@ export interface IssueOrder extends TokenRequest {
   readonly ends_at: string | null;
 }
 
+export interface IssueParts {
+  readonly issuer: string;
+  readonly keys: Keys;
+  readonly knowledge: ApiLookup & {
+    standing(clientId: string): Promise<Standing | undefined>;
+    secondsToServe(): number;
+  };
+  readonly opaque: Artifacts;
+}
+
 /**
- * @throws DomainError `invalid` where the client would not be granted this, `conflict` where its access profile is
- * disabled or knows no tokens
+ * @returns the function that issues what was ordered for a client. It throws DomainError `not_found`, `invalid` where
+ * the client would not be granted this, `conflict` where it is disabled, or its access profile is or knows no tokens
  */
-export async function issueToken(
-  { issuer, keys, lookup, opaque }: { issuer: string; keys: Keys; lookup: ApiLookup; opaque: Artifacts },
-  standing: Standing,
-  order: IssueOrder,
-): Promise<IssuedToken> {
-  const grant = decided(lookup, standing, order);
+export function tokenIssuer(parts: IssueParts): (clientId: string, order: IssueOrder) => Promise<IssuedToken> {
+  return async function issueToken(clientId, order) {
+    const standing = await parts.knowledge.standing(clientId);
+    if (standing === undefined) throw new DomainError('not_found', 'There is no such client.');
+    if (!standing.enabled) throw new DomainError('conflict', 'The client or its application is disabled.');
+    return await issue(parts, decided(parts.knowledge, standing, order), order);
+  };
+}
+
+async function issue({ issuer, keys, knowledge, opaque }: IssueParts, grant: Grant, order: IssueOrder) {
   const now = Date.now();
   const { api } = grant;
-  const lifetimeSeconds = lifetimeOf(grant, order, now);
+  const lifetimeSeconds = Math.min(lifetimeOf(grant, order, now), knowledge.secondsToServe());
   const iat = Math.floor(now / 1000);
   const claims = claimsOf(grant, { issuer, jti: newTokenId(now, NO_CREDENTIAL), iat, lifetimeSeconds });
   const answer = { token_type: 'Bearer', expires_in: lifetimeSeconds, scope: claims.scope } as const;

@@ -51,7 +51,7 @@ export interface VerifyParts {
   /** @returns where the client that these are the credentials of may introspect, or undefined where they are wrong */
   readonly authenticateClient: (client_id: string, client_secret: string) => Promise<Reach | undefined>;
   /** @returns the scopes of a token for the admin API, or undefined where it is not good */
-  readonly authenticateToken: (token: string) => Promise<ReadonlySet<string> | undefined>;
+  readonly authenticateToken: (token: string, ctx: Context) => Promise<ReadonlySet<string> | undefined>;
   readonly onVerdict: (verdict: string) => void;
   readonly onError: (error: unknown, ctx: Context) => void;
   readonly onRefusal: (ctx: Context, kind: ProblemKind) => void;
@@ -122,7 +122,7 @@ function allowed({ admitted }: Verdict & { allowed: true }) {
 async function admitCaller(ctx: Context, parts: VerifyParts): Promise<Reach> {
   const headers = ctx.req.rawHeaders.filter((name, index) => index % 2 === 0 && /^authorization$/i.test(name));
   const [scheme = '', credentials = ''] = headers.length === 1 ? ctx.get('Authorization').split(/ +/, 2) : [];
-  if (scheme.toLowerCase() === 'bearer') return await admitToken(credentials, parts);
+  if (scheme.toLowerCase() === 'bearer') return await admitToken(ctx, credentials, parts);
   const basic = scheme.toLowerCase() === 'basic' ? basicCredentials(credentials) : undefined;
   const reach = basic && (await parts.authenticateClient(...basic));
   if (reach === undefined) {
@@ -134,8 +134,8 @@ async function admitCaller(ctx: Context, parts: VerifyParts): Promise<Reach> {
   throw new DomainError('forbidden', 'This client may introspect at no API: may_introspect says at which.');
 }
 
-async function admitToken(token: string, { issuer, authenticateToken }: VerifyParts): Promise<Reach> {
-  const scopes = await authenticateToken(token);
+async function admitToken(ctx: Context, token: string, { issuer, authenticateToken }: VerifyParts): Promise<Reach> {
+  const scopes = await authenticateToken(token, ctx);
   if (scopes?.has(VERIFY_SCOPE)) return true;
   const error = scopes === undefined ? 'invalid_token' : 'insufficient_scope';
   throw new HttpError(

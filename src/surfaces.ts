@@ -1,0 +1,155 @@
+/** Everything that is seen from outside, one after the other: the first that knows a path answers. */
+import Koa from 'koa';
+import type { AdminServices } from './admin-api/operation.ts';
+import { adminApi } from './admin-api/router.ts';
+import { discovery } from './authorization-server/discovery.ts';
+import { type EndpointParts, oauthEndpoints } from './authorization-server/endpoints.ts';
+import type { Config } from './config.ts';
+import { signInPage } from './console/sign-in.ts';
+import type { Catalogue } from './domain/catalogue/catalogue.ts';
+import type { ServerKeys } from './domain/installation/installation.ts';
+import type { Storage } from './domain/store.ts';
+import { revocationOf } from './domain/tokens/revocations.ts';
+import type { ChangeObserver } from './domain/unit.ts';
+import type { Verdicts } from './domain/verdicts/verdicts.ts';
+import { leakReports } from './gateways/leak-reports.ts';
+import { type VerifyParts, verify } from './gateways/verify.ts';
+import type { Authenticate } from './http/access.ts';
+import { clientAddress } from './http/client-address.ts';
+import { everythingElse, safeDefaults } from './http/surroundings.ts';
+import { redeem } from './link-redemption.ts';
+import { health } from './observability/health.ts';
+import type { Logger } from './observability/logger.ts';
+import type { Metrics, RenderedMetrics } from './observability/metrics.ts';
+import { serveMetrics } from './observability/metrics-page.ts';
+import type { Refusals } from './observability/refusals.ts';
+import { requestLog } from './observability/request-log.ts';
+
+export interface SurfaceParts
+  extends Pick<EndpointParts, 'engine' | 'keys' | 'credentials'>,
+    Pick<AdminServices, 'secrets' | 'guessing' | 'sealer' | 'keyring' | 'issueToken'> {
+  readonly config: Config;
+  readonly storage: Storage;
+  readonly logger: Logger;
+  readonly serverKeys: ServerKeys;
+  readonly observer: ChangeObserver;
+  readonly catalogue: Catalogue;
+  readonly verdicts: Verdicts;
+  readonly authenticate: Authenticate;
+  readonly introspectorBy: VerifyParts['authenticateClient'];
+  readonly metrics: Metrics;
+  readonly renderMetrics: () => Promise<RenderedMetrics>;
+  readonly refusals: Refusals;
+  readonly isDraining: () => boolean;
+  readonly onError: (error: unknown) => void;
+}
+
+/** @returns the app of the port that everybody calls, and the one of the metrics' own port */
+export function surfaces(parts: SurfaceParts): { app: Koa; metricsApp: Koa } {
+  const { config, storage, logger, serverKeys, observer, catalogue, secrets, guessing, sealer, keyring, keys } = parts;
+  const { engine, credentials, verdicts, authenticate, metrics, refusals, onError } = parts;
+  const { issuer } = config;
+  const addressOf = (ctx: Koa.Context) => clientAddress(ctx.req, config.trustedProxies);
+  const refused = (ctx: Koa.Context, surface: string) => refusals.refused(addressOf(ctx), surface);
+
+  const app = new Koa();
+  app.on('error', onError);
+  app.use(requestLog({ logger, observe: (request) => metrics.httpRequest(request) }));
+  app.use(safeDefaults(issuer.startsWith('https:')));
+  const checks = {
+    accepting: () => !parts.isDraining(),
+    store: () => catalogue.secondsToServe() === Number.POSITIVE_INFINITY,
+    signing_keys: () => [...keys.signing()].length > 0,
+  };
+  app.use(health(checks));
+  const metricsPage = serveMetrics(parts.renderMetrics);
+  if (config.metricsPort === undefined) app.use(metricsPage);
+  app.use(discovery(issuer, keys, config.keyAnnounceSeconds));
+  app.use(
+    oauthEndpoints({
+      issuer,
+      engine,
+      keys,
+      credentials,
+      isFirstUse: (admitted) => verdicts.isFirstUse(admitted),
+      knowledge: catalogue,
+      storage,
+      observer,
+      addressOf,
+      onError,
+      onOutcome: (endpoint, outcome, ctx) => {
+        if (outcome === 'invalid_client') refused(ctx, endpoint);
+        if (endpoint === 'token') metrics.tokenIssued(outcome === 'ok' ? 'issued' : outcome);
+        if (endpoint === 'introspection' && outcome === 'ok') metrics.introspected(isActive(ctx));
+      },
+    }),
+  );
+  app.use(
+    adminApi({
+      storage,
+      observer,
+      authenticate,
+      trustedProxies: config.trustedProxies,
+      issuer,
+      allowsPlainHttp: config.outgoingAllow.length > 0,
+      keyring,
+      secrets,
+      guessing,
+      sealer,
+      issueToken: parts.issueToken,
+      async readToken(token) {
+        const read = await credentials.read(token);
+        const revocable = read.outcome === 'genuine' ? revocationOf(read.credential) : undefined;
+        return revocable && { jti: revocable.id, ...revocable };
+      },
+      cursorKey: serverKeys.cursor,
+      idempotencyKey: serverKeys.idempotency,
+      onError,
+      onRefusal: (ctx, kind) => {
+        if (kind === 'unauthenticated') refused(ctx, 'admin');
+      },
+    }),
+  );
+  app.use(
+    verify({
+      issuer,
+      verdicts,
+      apis: catalogue,
+      authenticateClient: parts.introspectorBy,
+      async authenticateToken(token, ctx) {
+        const authenticated = await authenticate({ kind: 'bearer', text: token, address: addressOf(ctx) });
+        return authenticated?.principal.scopes;
+      },
+      onVerdict: (verdict) => metrics.judged(verdict),
+      onError,
+      onRefusal: (ctx, kind) => {
+        if (kind === 'unauthenticated') refused(ctx, 'verify');
+      },
+    }),
+  );
+  app.use(
+    leakReports({
+      storage,
+      observer,
+      demandStore: () => catalogue.demandStore(),
+      onLeak: (key_id) => logger.warn({ event: 'api_key.leaked', key_id }),
+      onError,
+    }),
+  );
+  app.use(
+    signInPage(
+      (signIn, ctx) => redeem({ storage, secrets, guessing, observer }, signIn, addressOf(ctx)),
+      new URL(issuer).origin,
+    ),
+  );
+  app.use(everythingElse());
+
+  const metricsApp = new Koa();
+  metricsApp.on('error', onError);
+  metricsApp.use(safeDefaults(false)).use(metricsPage).use(everythingElse());
+  return { app, metricsApp };
+}
+
+function isActive(ctx: Koa.Context): boolean {
+  return (ctx.body as { active?: boolean } | undefined)?.active !== false;
+}
