@@ -73,6 +73,13 @@ function onKeys(server: Running, made: World): Attempt[] {
       post('a key that administers', { ...kind, ...administration }, null, { developers: 422, owners: [422] }),
       post("somebody else's key", { ...kind, owner: stranger.id }, '/owner'),
     ]),
+    {
+      what: 'a key given away',
+      method: 'PATCH',
+      path: `/api-keys/${shop.key}`,
+      body: { owner: stranger.id },
+      at: '/owner',
+    },
     ...['apis', 'admin'].map((purpose) =>
       post('a personal key of another', { ...personal, for: purpose, member_id: stranger.id }, '/member_id', {
         developers: 422,

@@ -26,7 +26,7 @@ export interface World {
   /** Nobody of the askers owns this member's things. */
   readonly stranger: Member;
   /** Owned by the developer who asks. */
-  readonly shop: { readonly id: string; readonly client: string };
+  readonly shop: { readonly id: string; readonly client: string; readonly key: string };
   /** A stranger's application, whose client, key and profile hold and restrict much. All are disabled. */
   readonly foreign: {
     readonly id: string;
@@ -63,6 +63,7 @@ export async function world(server: Running, developer: Member): Promise<World> 
 
   const shop = await make('/applications', { name: 'Shop', owner: developer.id });
   const client = await make(`/applications/${shop.id}/clients`, { environment: 'sandbox' });
+  const ownKey = await make('/api-keys', { kind: 'index', name: 'own', application_id: shop.id });
   const stranger = await makeMember(server);
   const foreign = await make('/applications', { name: 'Foreign', owner: stranger.id });
   const profile = await make('/access-profiles', {
@@ -107,7 +108,7 @@ export async function world(server: Running, developer: Member): Promise<World> 
   return {
     api,
     stranger,
-    shop: { id: shop.id, client: client.id },
+    shop: { id: shop.id, client: client.id, key: ownKey.id },
     foreign: {
       id: foreign.id,
       client: holder.id,

@@ -34,6 +34,24 @@ for (const store of stores()) {
       assert.equal((await server.call('PATCH', path, { name: 'M' }, { 'if-match': '"1"' })).status, 412);
     });
 
+    test('a platform owner passes a key on; a personal key stays its member’s', async (t) => {
+      const { server } = await furnished(t, store);
+      const [ada, bob] = [await makeMember(server), await makeMember(server)];
+      const key = expectStatus(
+        await server.call('POST', '/api-keys', { kind: 'index', name: 'K', owner: ada.id }),
+        201,
+      );
+      const asBob = await signedIn(server, bob);
+      assert.equal((await asBob('GET', `/api-keys/${key.id}`)).status, 404);
+      expectStatus(await server.call('PATCH', `/api-keys/${key.id}`, { owner: bob.id }), 200);
+      assert.equal(expectStatus(await asBob('GET', `/api-keys/${key.id}`), 200).owner, bob.id);
+      assert.equal((await asBob('PATCH', `/api-keys/${key.id}`, { owner: ada.id })).status, 403);
+      const personal = { kind: 'personal', name: 'P', member_id: ada.id, for: 'apis' };
+      const hers = expectStatus(await server.call('POST', '/api-keys', personal), 201);
+      const refused = await server.call('PATCH', `/api-keys/${hers.id}`, { owner: bob.id });
+      assert.deepEqual([refused.status, refused.body.errors[0].pointer], [422, '/owner']);
+    });
+
     test('a disabled key is refused until it is enabled, an expired one until it has a later end', async (t) => {
       const { server, made, verdict } = await furnished(t, store);
       const key = await made({ expires_at: new Date(Date.now() + 1500).toISOString() });

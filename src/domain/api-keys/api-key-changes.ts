@@ -72,9 +72,10 @@ export async function changeApiKey(work: Work, before: ApiKey, changes: ApiKeyCh
   const widened = widenedPlaces(before, after);
   demandForeignKey(principal, before, widened);
   if (before.kind !== 'personal') await demandGrants(work, await addedGrants(work.storage, before, after));
+  if (after.owner !== before.owner) await demandGrants(work, [{ owner: after.owner, at: '/owner' }]);
   if (widened.length > 0) await demandRightsOfKey(work, after, widened);
   if (widened.includes('/expires_at')) demandEndWithinKey(principal, after.expires_at, '/expires_at');
-  return work.unit.replace(apiKeys, before, patch);
+  return work.unit.replace(apiKeys, before, { ...patch, belongs_to: after.application_id ?? after.owner });
 }
 
 /**

@@ -64,7 +64,10 @@ export type ApiKeyDraft = z.output<typeof ApiKeyDraft>;
 
 /** What of a key may be changed. */
 export const ApiKeyChanges = z
-  .strictObject(writable)
+  .strictObject({
+    ...writable,
+    owner: Id.nullable().meta({ description: 'Platform owners pass a key on; a personal key stays its member’s.' }),
+  })
   .partial()
   .meta({ id: 'ApiKeyChanges', example: { enabled: false } });
 export type ApiKeyChanges = z.output<typeof ApiKeyChanges>;

@@ -45,7 +45,9 @@ export async function resolveApiKey(
   const role_ids = given.roles && (await references.roles(given.roles, '/roles'));
   const resolved = definedIn({ permissions, role_ids, expires_at: newEnd(given.expires_at, before) });
   const mistakes = [
-    ...(before ? [] : [...draftMistakes(given), ...(await personMistakes(work, given))]),
+    ...(before
+      ? await ownerMistakes(work, given, before)
+      : [...draftMistakes(given), ...(await personMistakes(work, given))]),
     ...references.mistakes,
     ...purposeMistakes(before ?? given, given),
     ...(await rightsMistakes(work, before ?? given, given, resolved)),
@@ -74,6 +76,13 @@ async function personMistakes(work: Work, given: Given): Promise<Mistake[]> {
   if (isPlatformOwner(principal)) return [...(await absentMember(work, member, 'member_id')), ...wrongOwner];
   const isOther = principal.kind === 'member' && member !== principal.member_id;
   return isOther ? [{ pointer: '/member_id', detail: 'names no member' }, ...wrongOwner] : wrongOwner;
+}
+
+/** A personal key is its member's for good; another passes on by a platform owner's hand, who alone is told who is there. */
+async function ownerMistakes(work: Work, { owner }: Given, before: ApiKey): Promise<Mistake[]> {
+  if (owner === undefined || owner === before.owner) return [];
+  if (before.kind === 'personal') return [{ pointer: '/owner', detail: 'cannot be changed: it is its member’s' }];
+  return isPlatformOwner(work.principal) ? await absentMember(work, owner, 'owner') : [];
 }
 
 async function absentMember(work: Work, id: string | null, at: string): Promise<Mistake[]> {
