@@ -1,4 +1,7 @@
 /** MongoDB servers for tests, bound to this machine only and gone after the run. */
+import { mkdir, mkdtemp, rm, statfs } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { MongoMemoryReplSet, MongoMemoryServer } from 'mongodb-memory-server-core';
 
 export interface RunningMongod {
@@ -9,6 +12,9 @@ export interface RunningMongod {
 
 // Any version will do: what the tests need is as old as MongoDB 5.
 process.env['MONGOMS_SYSTEM_BINARY_VERSION_CHECK'] = 'false';
+
+// What three servers and their journals may come to while the tests run.
+const ROOM_BYTES = 6 * 2 ** 30;
 
 const ARGS = [
   // Several sets may run at once on a small machine.
@@ -22,8 +28,12 @@ export async function startReplicaSet(
   mongod: string,
   { electionMs = 10_000 }: { electionMs?: number } = {},
 ): Promise<RunningMongod> {
+  const folder = await mkdtemp(join(await quickFolder(), 'latchkey-mongod-'));
+  const members = ['a', 'b', 'c'].map((name) => ({ dbPath: join(folder, name) }));
+  for (const { dbPath } of members) await mkdir(dbPath);
   const set = await MongoMemoryReplSet.create({
     binary: { systemBinary: mongod, checkMD5: false },
+    instanceOpts: members,
     replSet: {
       count: 3,
       name: 'rs0',
@@ -33,7 +43,23 @@ export async function startReplicaSet(
       configSettings: { electionTimeoutMillis: electionMs },
     },
   });
-  return { uri: set.getUri(), stop: async () => void (await set.stop({ doCleanup: true, force: true })) };
+  return {
+    uri: set.getUri(),
+    async stop() {
+      await set.stop({ doCleanup: true, force: true });
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+/** Every acknowledged write waits for the journals of two members: in memory that takes a fraction of the time. */
+async function quickFolder(): Promise<string> {
+  const memory = '/dev/shm';
+  const free = await statfs(memory).then(
+    ({ bavail, bsize }) => bavail * bsize,
+    () => 0,
+  );
+  return free >= ROOM_BYTES ? memory : tmpdir();
 }
 
 /** A server that is no member of a set: what Latchkey refuses. */
