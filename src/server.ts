@@ -16,6 +16,7 @@ import { adminResource } from './domain/apis/admin-api-record.ts';
 import { Catalogue } from './domain/catalogue/catalogue.ts';
 import { LastUsed } from './domain/clients/last-used.ts';
 import { Secrets } from './domain/clients/secrets.ts';
+import { DomainError } from './domain/errors.ts';
 import type { ServerKeys } from './domain/installation/installation.ts';
 import type { Sealer } from './domain/installation/sealing.ts';
 import { Limiter } from './domain/limits/limiter.ts';
@@ -27,6 +28,7 @@ import type { ChangeObserver } from './domain/unit.ts';
 import { Verdicts } from './domain/verdicts/verdicts.ts';
 import { housekeeping } from './housekeeping.ts';
 import { createOutgoing } from './http/outgoing.ts';
+import { errorLog } from './observability/error-log.ts';
 import type { Logger } from './observability/logger.ts';
 import { createMetrics, type Metrics, type RenderedMetrics } from './observability/metrics.ts';
 import { createRefusals } from './observability/refusals.ts';
@@ -60,7 +62,10 @@ export interface Server {
 export async function createServer(parts: ServerParts): Promise<Server> {
   const { config, storage, sealer, serverKeys, logger } = parts;
   const { issuer } = config;
-  const onError = (error: unknown) => logger.error({ event: 'error', err: error });
+  const onError = errorLog(
+    logger,
+    (error) => error instanceof DomainError && (error.kind === 'unavailable' || error.kind === 'busy'),
+  );
 
   // The domain.
   const keyring = new SigningKeyring(storage, sealer, config.keyAnnounceSeconds);
@@ -71,7 +76,16 @@ export async function createServer(parts: ServerParts): Promise<Server> {
   const secrets = new Secrets(secretKeys, bcryptRunningMax(config.workers), BCRYPT_WAITING_MAX);
   const guessing = new Guessing();
   const lastUsed = new LastUsed(storage);
-  const limiter = new Limiter({ storage, onError });
+  const limiter = new Limiter({
+    storage: {
+      // What is known to be away is not waited for.
+      async count(counts) {
+        catalogue.demandStore();
+        return await storage.count(counts);
+      },
+    },
+    onError,
+  });
   const stopHousekeeping = housekeeping({ storage, lastUsed, keyring, observer, onError });
 
   let isDraining = false;

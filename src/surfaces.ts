@@ -86,6 +86,7 @@ export function surfaces(parts: SurfaceParts): { app: Koa; metricsApp: Koa } {
   );
   app.use(
     adminApi({
+      demandStore: () => catalogue.demandStore(),
       storage,
       observer,
       authenticate,

@@ -103,7 +103,7 @@ export const policyOperations = [
     find: findPolicy,
     view: async ({ found }) => PolicyView.parse(found),
     async run(call) {
-      const policy = changePolicy(call, call.found, call.body);
+      const policy = await changePolicy(call, call.found, call.body);
       return { body: policy, version: policy.version };
     },
   }),

@@ -14,6 +14,8 @@ import { adminScopes } from './scopes.ts';
 export interface AdminParts extends AdminServices {
   readonly storage: Storage;
   readonly observer: ChangeObserver;
+  /** @throws DomainError `unavailable` where the store is known to be away: nothing waits for it then */
+  readonly demandStore: () => void;
   readonly authenticate: Authenticate;
   /** How many proxies in front are believed about where a request came from. */
   readonly trustedProxies: number;
@@ -40,7 +42,12 @@ export function adminApi(parts: AdminParts): Middleware {
     if (ctx.path !== ADMIN_PATH && !ctx.path.startsWith(`${ADMIN_PATH}/`)) return await next();
     ctx.set('Cache-Control', 'no-store');
     ctx.set('X-Content-Type-Options', 'nosniff');
-    await answerProblems(ctx, () => document(ctx, () => answer(ctx, next)));
+    await answerProblems(ctx, () =>
+      document(ctx, async () => {
+        parts.demandStore();
+        await answer(ctx, next);
+      }),
+    );
   };
 }
 

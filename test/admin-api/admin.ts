@@ -79,6 +79,7 @@ export async function admin(t: Pick<TestContext, 'after'>, store: Store): Promis
   const issued: OrderedToken = { access_token: 'issued.token', token_type: 'Bearer', expires_in: 60, scope: '' };
   const app = new Koa().use(
     adminApi({
+      demandStore: () => undefined,
       storage,
       observer: async () => {},
       authenticate: async ({ kind, text }) => {

@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { ownMongod, startReplicaSet } from '../support/mongod.ts';
-import { registerClient } from '../support/registered.ts';
-import { running, send } from '../support/running.ts';
+import { expectStatus, registerClient } from '../support/registered.ts';
+import { basic, type Running, running, send } from '../support/running.ts';
 import { databaseUri, type Store } from '../support/stores.ts';
 
 const MAX_STALE_SECONDS = 9;
@@ -18,6 +18,8 @@ describe('a node cut off from MongoDB', { skip: ownMongod().skip }, () => {
     };
     const server = await running(t, own, { LATCHKEY_MAX_STALE_SECONDS: String(MAX_STALE_SECONDS) });
     const never = await registerClient(server);
+    const { free, limited, judge } = await gateway(server);
+    assert.deepEqual([await judge(free), await judge(limited, 'no:such')], ['allowed', 'insufficient_scope']);
     const { access_token: token } = (await server.token(server.demo)).body;
     assert.equal((await send(`${server.issuer}/health/ready`, {})).status, 200);
 
@@ -42,7 +44,11 @@ describe('a node cut off from MongoDB', { skip: ownMongod().skip }, () => {
         assert.ok(body.expires_in <= left + 2, `${body.expires_in} s with ${left} s left`);
         const known = Date.now();
         assert.equal((await server.form('/oauth2/revoke', { token }, server.demo)).status, 503);
+        assert.equal((await server.call('GET', '/apis')).status, 503);
+        assert.equal((await server.call('POST', '/policies', { name: 'x' })).status, 503);
+        assert.equal(await judge(limited), 503, 'a quota that cannot be asked for is none');
         assert.ok(Date.now() - known < 1000, 'once the loss is known, what must be durable is refused at once');
+        assert.equal(await judge(free), 'allowed', 'it goes on judging what it knows');
       }
       shortest = Math.min(shortest, body.expires_in);
       assert.ok(Date.now() - lostAt < (MAX_STALE_SECONDS + 15) * 1000, 'it never fails closed');
@@ -54,6 +60,7 @@ describe('a node cut off from MongoDB', { skip: ownMongod().skip }, () => {
       assert.ok(Number(answer.headers.get('retry-after')) > 0);
     }
     assert.equal((await server.introspect(server.demo, token)).status, 503);
+    assert.equal(await judge(free), 503);
     assert.ok((await saidSo) < MAX_STALE_SECONDS * 1000, 'it says that it is not ready while it still serves');
     assert.equal((await send(`${server.issuer}/health/live`, {})).status, 200);
     assert.equal(
@@ -74,4 +81,31 @@ async function unready(issuer: string, lostAt: number): Promise<number> {
     }
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
+}
+
+/** Two keys for the demo API, one under a quota, and a gateway that asks about them. */
+async function gateway(server: Running) {
+  const { api } = server.demo;
+  const asker = await registerClient(server, { may_introspect: [api] });
+  const policy = expectStatus(
+    await server.call('POST', '/policies', { name: 'Daily', quota: { requests: 1000, per: 'day' } }),
+    201,
+  );
+  const draft = { kind: 'index', name: 'K', permissions: [{ api, scope: 'orders:read' }] };
+  const [free, limited] = await Promise.all(
+    [draft, { ...draft, policy_id: policy.id }].map(
+      async (body) => expectStatus(await server.call('POST', '/api-keys', body), 201).api_key as string,
+    ),
+  );
+  /** @returns the reason, `allowed`, or the status of a refusal of the whole question */
+  async function judge(api_key: string | undefined, scope = 'orders:read') {
+    const { status, body } = await send(`${server.issuer}/gateways/verify`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', authorization: basic(asker) },
+      body: JSON.stringify({ credentials: [{ api_key, api, scopes: [scope] }] }),
+    });
+    if (status !== 200) return status;
+    return body.results[0].allowed ? 'allowed' : body.results[0].reason;
+  }
+  return { free, limited, judge };
 }

@@ -6,7 +6,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { describe, type TestContext, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
-import { SignJWT } from 'jose';
+import { decodeJwt, SignJWT } from 'jose';
 import { allOf, expectStatus, registerApi, registerApplication, registerClient } from '../support/registered.ts';
 import { basic, type Running, running, send } from '../support/running.ts';
 import { stores } from '../support/stores.ts';
@@ -125,6 +125,16 @@ const CELLS: Record<Cell, (f: Furnished) => Promise<void>> = {
     assert.equal(await f.token(`${INSIDE}, ${OUTSIDE}`), 'unauthorized_client', 'what the client wrote itself');
   },
   async 'token endpoint: collections'(f) {
+    const other = await registerApi(f.server);
+    const [here, elsewhere, name] = await Promise.all(
+      [allOf(f.api), allOf(other), []].map((permissions, i) =>
+        create(f.server, '/roles', { name: `role-${i}`, permissions }),
+      ),
+    );
+    const roles = [here.name, elsewhere.name, name.name];
+    expectStatus(await f.server.call('PATCH', `/clients/${f.client.client_id}`, { roles }), 200);
+    const { access_token } = expectStatus(await f.server.token(f.client), 200);
+    assert.deepEqual(decodeJwt(access_token)['roles'], [here.name, name.name], 'not what grants elsewhere alone');
     await moveElsewhere(f);
     assert.equal(await f.token(), 'invalid_scope');
     const named = await f.server.token(f.client, { resource: f.api.identifier });

@@ -11,7 +11,7 @@ export function expiry(store: Store): void {
 
   test('what has expired is absent from every answer, before anything sweeps', async () => {
     const { storage } = await theStore();
-    const soon = new Date(Date.now() + 400).toISOString();
+    const soon = new Date(Date.now() + 2_500).toISOString();
     await storage.commit([
       inserted(tickets, ticket('e1', { expires_at: soon, holder: 'eve' })),
       inserted(tickets, ticket('e2', { expires_at: '2999-01-01T00:00:00.000Z', holder: 'eve' })),
@@ -25,7 +25,7 @@ export function expiry(store: Store): void {
     ];
     const whole = ['e1', 'e2', 'e3'];
     assert.deepEqual(await answers(), [whole, whole, whole, ['e1', 'e1']]);
-    await new Promise((resolve) => setTimeout(resolve, 450));
+    await new Promise((resolve) => setTimeout(resolve, 2_550));
     const rest = ['e2', 'e3'];
     assert.deepEqual(await answers(), [rest, rest, rest, [undefined, undefined]]);
   });

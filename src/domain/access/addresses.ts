@@ -22,7 +22,11 @@ export function normalAddress(text: string): string | undefined {
  */
 export function normalRange(text: string): string | undefined {
   const [address = '', length, ...more] = text.split('/');
-  if (more.length > 0 || !/^[0-9A-Fa-f.:]+$/.test(address) || (length !== undefined && !/^\d{1,3}$/.test(length))) {
+  if (
+    more.length > 0 ||
+    !/^[0-9A-Fa-f.:]+$/.test(address) ||
+    (length !== undefined && !/^(0|[1-9]\d{0,2})$/.test(length))
+  ) {
     return undefined;
   }
   if (!ipaddr.IPv6.isValid(address) && !ipaddr.IPv4.isValidFourPartDecimal(address)) return undefined;

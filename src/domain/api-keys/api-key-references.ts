@@ -68,7 +68,7 @@ async function personMistakes(work: Work, given: Given): Promise<Mistake[]> {
   const { principal } = work;
   const { kind, owner = null } = given;
   // Who may not name an owner is refused for that, and not told who is there.
-  if (kind !== 'personal') return isPlatformOwner(principal) ? await absentMember(work, owner, 'owner') : [];
+  if (kind !== 'personal') return isPlatformOwner(principal) ? await absentOwner(work, owner) : [];
   const member = actingMember(principal, given);
   if (member === null) return [{ pointer: '/member_id', detail: 'is required' }];
   const isOwnerWrong = owner !== null && owner !== member;
@@ -82,7 +82,15 @@ async function personMistakes(work: Work, given: Given): Promise<Mistake[]> {
 async function ownerMistakes(work: Work, { owner }: Given, before: ApiKey): Promise<Mistake[]> {
   if (owner === undefined || owner === before.owner) return [];
   if (before.kind === 'personal') return [{ pointer: '/owner', detail: 'cannot be changed: it is its member’s' }];
-  return isPlatformOwner(work.principal) ? await absentMember(work, owner, 'owner') : [];
+  return isPlatformOwner(work.principal) ? await absentOwner(work, owner) : [];
+}
+
+/** Who cannot act cannot look after a key. */
+async function absentOwner({ storage, unit }: Work, owner: string | null): Promise<Mistake[]> {
+  const member = owner === null ? undefined : await storage.get(members, owner);
+  if (owner !== null && member?.enabled !== true) return [{ pointer: '/owner', detail: 'names no enabled member' }];
+  if (member !== undefined) unit.require(members, member);
+  return [];
 }
 
 async function absentMember(work: Work, id: string | null, at: string): Promise<Mistake[]> {

@@ -14,9 +14,8 @@ export const ApiKeyPurpose = z.enum(['admin', 'apis']);
 /** What an API calls one of its things: a corpus, an application, a cluster. */
 export const ResourceId = z
   .string()
-  .min(1)
   .max(200)
-  .regex(/^\P{Cc}+$/u, 'must not contain control characters');
+  .regex(/^\P{Cc}+$/u, 'must not be empty or contain control characters');
 
 /** How many keys before the current one may be in their grace. */
 export const EARLIER_MAX = 10;

@@ -68,6 +68,19 @@ export function rightsOf(
   return rights;
 }
 
+/**
+ * @returns the names of these roles, sorted. Under a profile those fall away that grant something, but nothing at its
+ * APIs; a role that grants nothing anywhere is a mere name, and stays
+ */
+export function roleNames(roles: readonly Role[], profile: KnownProfile | null): string[] {
+  const isKept = ({ permissions }: Role) =>
+    profile === null || permissions.length === 0 || permissions.some(({ api_id }) => profile.apiIds.has(api_id));
+  return roles
+    .filter(isKept)
+    .map(({ name }) => name)
+    .sort();
+}
+
 /** @returns a holder's rights as a list, the form in which grants are compared */
 export function permissionsOf({ rights }: Pick<Holding, 'rights'>): Permission[] {
   return [...rights].flatMap(([api_id, scopes]) => [...scopes].map((scope) => ({ api_id, scope })));

@@ -7,7 +7,7 @@ import type { Role } from '../apis/roles.ts';
 import { applications } from '../applications/applications.ts';
 import { type Member, members } from '../members/members.ts';
 import type { Storage } from '../store.ts';
-import { type Holding, type Lookup, readProfile, restrictionOf, rightsOf } from './holding.ts';
+import { type Holding, type Lookup, readProfile, restrictionOf, rightsOf, roleNames } from './holding.ts';
 
 export interface KeyStanding extends Holding {
   readonly key: ApiKey;
@@ -45,7 +45,7 @@ export async function readKeyStanding(
     environment: key.environment,
     enabled: key.enabled && (application?.enabled ?? true) && (member?.enabled ?? true),
     rights: rightsOf([permissions.filter((each) => isWithinKind(key, each, lookup))], profile),
-    roles: roles.map(({ name }) => name).sort(),
+    roles: roleNames(roles, profile),
     defaultApiId: null,
     profile,
     restrictions: profile === null ? [own] : [restrictionOf(profile.record), own],

@@ -6,7 +6,7 @@ import { type ClientSecret, clientSecrets } from '../clients/client-secrets.ts';
 import { type Client, clients } from '../clients/clients.ts';
 import { shortId } from '../ids.ts';
 import type { Storage } from '../store.ts';
-import { type Holding, type Lookup, readProfile, restrictionOf, rightsOf } from './holding.ts';
+import { type Holding, type Lookup, readProfile, restrictionOf, rightsOf, roleNames } from './holding.ts';
 
 export interface Standing extends Holding {
   readonly client: Client;
@@ -45,7 +45,7 @@ export async function readStanding(storage: Storage, lookup: Lookup, clientId: s
       [client, ...roles].map(({ permissions }) => permissions),
       profile,
     ),
-    roles: roles.map(({ name }) => name).sort(),
+    roles: roleNames(roles, profile),
     defaultApiId: client.default_api_id,
     profile,
     restrictions: profile === null ? [] : [restrictionOf(profile.record)],

@@ -80,7 +80,9 @@ export async function createClient(
   );
   references.demandAll();
   const rights = { ...NO_RIGHTS, default_api_id: await firstApiId(references, permissions), ...named };
-  await demandGrants(work, await addedGrants(work, NO_RIGHTS, rights));
+  // A default that was not named is the API of a permission, which is asked for already.
+  const before = default_api === undefined ? { ...NO_RIGHTS, default_api_id: rights.default_api_id } : NO_RIGHTS;
+  await demandGrants(work, await addedGrants(work, before, rights));
   if (!isSecretBased(own)) demandLastingKey(work.principal, '/token_endpoint_auth_method');
   await cover(work, own.token_lifetime_seconds);
   work.unit.require(applications, application);

@@ -1,9 +1,14 @@
 /**
  * What may be done with policies. There is no rule of granting here: a policy hands out nothing, and how much may be
  * asked is decided by whoever may write policies, which is for platform owners and the machines that they let do it.
+ * Only what limits himself nobody changes who does not stand for a platform owner.
  */
 import { z } from 'zod';
-import { invalid, type Mistake } from '../errors.ts';
+import { isPlatformOwner } from '../access/principal.ts';
+import { apiKeys } from '../api-keys/api-keys.ts';
+import { accessProfiles } from '../applications/access-profiles.ts';
+import { clients } from '../clients/clients.ts';
+import { DomainError, invalid, type Mistake } from '../errors.ts';
 import { newId } from '../ids.ts';
 import { changesNothing, definedIn } from '../merge.ts';
 import type { Work } from '../work.ts';
@@ -56,8 +61,10 @@ export function createPolicy({ unit }: Work, draft: PolicyDraft): Policy {
   return unit.insert(policies, { id: newId('pol'), ...draft });
 }
 
-/** Holds from now on for what is counted already, too. @throws DomainError `invalid` */
-export function changePolicy({ unit }: Work, before: Policy, changes: PolicyChanges): Policy {
+/** Holds from now on for what is counted already, too. @throws DomainError `invalid`, `forbidden` */
+export async function changePolicy(work: Work, before: Policy, changes: PolicyChanges): Promise<Policy> {
+  const { unit } = work;
+  await demandForeignPolicy(work, before);
   const mistakes = policyMistakes(before, changes);
   if (mistakes.length > 0) throw invalid(mistakes);
   const patch = merged(before, changes) as Partial<Policy>;
@@ -67,6 +74,20 @@ export function changePolicy({ unit }: Work, before: Policy, changes: PolicyChan
 /** @throws DomainError at the commit `conflict` while a profile or a key names it */
 export function removePolicy({ unit }: Work, policy: Policy): void {
   unit.remove(policies, policy);
+}
+
+/** @throws DomainError `forbidden` where the principal's own client, key or access profile names the policy */
+async function demandForeignPolicy({ storage, principal }: Work, policy: Policy): Promise<void> {
+  if (isPlatformOwner(principal)) return;
+  const own =
+    principal.kind === 'machine'
+      ? await storage.get(clients, principal.client_id)
+      : principal.key && (await storage.get(apiKeys, principal.key.id));
+  const profileId = own?.access_profile_id ?? null;
+  const profile = profileId === null ? undefined : await storage.get(accessProfiles, profileId);
+  const isUnder = profile?.policy_id === policy.id || (own && 'policy_id' in own && own.policy_id === policy.id);
+  if (!isUnder) return;
+  throw new DomainError('forbidden', 'This policy limits who asks: let a platform owner change it.');
 }
 
 function merged(before: Policy, changes: PolicyChanges): Partial<PolicyChanges> {
