@@ -6,13 +6,11 @@
 import type { Context, Middleware } from 'koa';
 import { z } from 'zod';
 import { endLeakedKey, genuineKeys } from '../domain/api-keys/leaks.ts';
-import { invalid } from '../domain/errors.ts';
 import type { Storage } from '../domain/store.ts';
 import type { ChangeObserver } from '../domain/unit.ts';
 import { untilCommitted } from '../http/attempts.ts';
-import { contentTypeOf, parseJson, readBytes } from '../http/json-body.ts';
-import { HttpError, problems } from '../http/problem.ts';
-import { checkBody, together } from '../http/validation.ts';
+import { demandPost, readJson } from '../http/json-request.ts';
+import { problems } from '../http/problem.ts';
 
 export const LEAK_REPORTS_PATH = '/leak-reports';
 
@@ -48,14 +46,8 @@ export function leakReports(parts: LeakReportParts): Middleware {
 }
 
 async function answer(ctx: Context, parts: LeakReportParts): Promise<void> {
-  if (ctx.method !== 'POST') throw new HttpError('method_not_allowed', 'Use POST.', { Allow: 'POST' });
-  contentTypeOf(ctx.req, ['application/json']);
-  const json = parseJson(await readBytes(ctx.req, BODY_LIMIT_BYTES));
-  const body = checkBody(LeakReport, json.value);
-  const mistakes = together(json.mistakes, body.mistakes);
-  if (mistakes.length > 0) throw invalid(mistakes);
-  // The schema made it.
-  const { api_key, api_keys = [] } = body.value as z.output<typeof LeakReport>;
+  demandPost(ctx);
+  const { api_key, api_keys = [] } = await readJson(ctx, LeakReport, BODY_LIMIT_BYTES);
   const found = api_key === undefined ? api_keys : [api_key];
   // What is acknowledged here has been revoked: without its store the node acknowledges nothing.
   parts.demandStore();

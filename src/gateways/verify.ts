@@ -6,12 +6,11 @@ import { ResourceId } from '../domain/api-keys/api-keys.ts';
 import type { Api } from '../domain/apis/apis.ts';
 import { ApiIdentifier } from '../domain/apis/references.ts';
 import { RoleName } from '../domain/apis/roles.ts';
-import { DomainError, invalid } from '../domain/errors.ts';
+import { DomainError } from '../domain/errors.ts';
 import { ScopeName } from '../domain/record.ts';
 import { resourcesOf, type Verdict, type Verdicts } from '../domain/verdicts/verdicts.ts';
-import { contentTypeOf, parseJson, readBytes } from '../http/json-body.ts';
+import { demandPost, readJson } from '../http/json-request.ts';
 import { HttpError, type ProblemKind, problems } from '../http/problem.ts';
-import { checkBody, together } from '../http/validation.ts';
 
 export const VERIFY_PATH = '/gateways/verify';
 
@@ -68,15 +67,10 @@ export function verify(parts: VerifyParts): Middleware {
 }
 
 async function answer(ctx: Context, parts: VerifyParts): Promise<void> {
-  if (ctx.method !== 'POST') throw new HttpError('method_not_allowed', 'Use POST.', { Allow: 'POST' });
+  demandPost(ctx);
   parts.apis.secondsToServe();
   const reach = await admitCaller(ctx, parts);
-  contentTypeOf(ctx.req, ['application/json']);
-  const json = parseJson(await readBytes(ctx.req, BODY_LIMIT_BYTES));
-  const { value, mistakes } = checkBody(VerifyRequest, json.value);
-  const all = together(json.mistakes, mistakes);
-  if (all.length > 0) throw invalid(all);
-  const { credentials } = value as z.output<typeof VerifyRequest>;
+  const { credentials } = await readJson(ctx, VerifyRequest, BODY_LIMIT_BYTES);
   const results = await Promise.all(credentials.map((question) => judge(parts, reach, question)));
   ctx.body = JSON.stringify({ results });
   ctx.type = 'application/json';
