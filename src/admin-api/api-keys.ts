@@ -11,7 +11,7 @@ import { ApiKeyChanges, ApiKeyDraft, ApiKeyRefresh } from '../domain/api-keys/ap
 import { apiKeyMistakes } from '../domain/api-keys/api-key-references.ts';
 import { apiKeys } from '../domain/api-keys/api-keys.ts';
 import { visibleApiKeys } from '../domain/api-keys/visible-api-keys.ts';
-import { DomainError } from '../domain/errors.ts';
+import { DomainError, type Mistake } from '../domain/errors.ts';
 import { shownApiKey } from '../domain/installation/shown-secrets.ts';
 import { definedIn } from '../domain/merge.ts';
 import type { Storage } from '../domain/store.ts';
@@ -82,6 +82,7 @@ export const apiKeyOperations = [
     result: ApiKeyView,
     find: findApiKey,
     view: ({ storage, found }) => apiKeyView(storage, found),
+    observed: ['last_used_at', 'use_count'],
     async run(call) {
       const key = await changeApiKey(call, call.found, call.body);
       return { body: await apiKeyView(call.storage, key), version: key.version };
@@ -90,6 +91,7 @@ export const apiKeyOperations = [
   operation({
     method: 'post',
     path: `${one}/refresh`,
+    acts_on_one: true,
     operation_id: 'refreshApiKey',
     summary: 'Replace an API key by a new one of the same record',
     description: 'The answer shows the new key, this once. The one before is good until its grace is over.',
@@ -110,19 +112,21 @@ export const apiKeyOperations = [
     tag,
     scope: 'api-keys:write',
     query: Confirmation,
+    check: ({ query, found }) => confirmationMistakes(query, found.id),
     status: 204,
     find: findApiKey,
     async run(call) {
-      if (call.query.confirm !== call.found.id) {
-        throw new DomainError('invalid', 'Deleting it must be confirmed.', {
-          errors: [{ parameter: 'confirm', detail: `must be ${call.found.id}` }],
-        });
-      }
+      const errors = confirmationMistakes(call.query, call.found.id);
+      if (errors.length > 0) throw new DomainError('invalid', 'Deleting it must be confirmed.', { errors });
       removeApiKey(call, call.found);
       return {};
     },
   }),
 ];
+
+function confirmationMistakes({ confirm }: z.output<typeof Confirmation>, id: string): Mistake[] {
+  return confirm === id ? [] : [{ parameter: 'confirm', detail: `must be ${id}` }];
+}
 
 async function shown(storage: Storage, { record, api_key }: MintedApiKey) {
   return {

@@ -9,6 +9,7 @@ import {
   SecretChanges,
   SecretDraft,
   SecretRotation,
+  secretMistakes,
 } from '../domain/clients/client-secret-changes.ts';
 import { ClientSecret, clientSecrets } from '../domain/clients/client-secrets.ts';
 import type { Client } from '../domain/clients/clients.ts';
@@ -85,6 +86,7 @@ export const clientSecretOperations = [
     tag,
     scope: 'secrets:write',
     body: SecretDraft,
+    check: ({ body }) => secretMistakes(body, Date.now()),
     status: 201,
     result: NewSecret,
     find: findClient,
@@ -113,6 +115,7 @@ export const clientSecretOperations = [
   operation({
     method: 'post',
     path: `${one}/rotate`,
+    acts_on_one: true,
     operation_id: 'rotateSecret',
     summary: 'Replace one secret by a new one',
     tag,
@@ -148,10 +151,12 @@ export const clientSecretOperations = [
     tag,
     scope: 'secrets:write',
     body: SecretChanges,
+    check: ({ body, found }) => secretMistakes(body, Date.now(), found.secret),
     status: 200,
     result: SecretView,
     find: findSecret,
     view: async ({ found }) => SecretView.parse(found.secret),
+    observed: ['last_used_at'],
     async run(call) {
       const secret = await changeSecret(call, call.found.client, call.found.secret, call.body);
       return { body: secret, version: secret.version };

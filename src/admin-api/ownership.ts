@@ -1,7 +1,7 @@
 /** `/ownership`: platform ownership passes on. */
 import { z } from 'zod';
 import { OWNERSHIP_SCOPE } from '../domain/access/principal.ts';
-import { OwnershipTransfer, passOwnership } from '../domain/members/ownership.ts';
+import { OwnershipTransfer, ownershipMistakes, passOwnership } from '../domain/members/ownership.ts';
 import { operation } from './operation.ts';
 
 const PassedOwnership = z
@@ -25,6 +25,7 @@ export const ownershipOperations = [
     scope: OWNERSHIP_SCOPE,
     reach: 'in_person',
     body: OwnershipTransfer,
+    check: (inquiry) => ownershipMistakes(inquiry, inquiry.body),
     status: 201,
     result: PassedOwnership,
     run: async (call) => ({ body: await passOwnership(call, call.body) }),

@@ -1,6 +1,6 @@
 /** `/revocations`: ends tokens before their time. */
 import { z } from 'zod';
-import { RevocationDraft, revoke } from '../domain/tokens/revocation-changes.ts';
+import { RevocationDraft, revocationMistakes, revoke } from '../domain/tokens/revocation-changes.ts';
 import { operation, recordView } from './operation.ts';
 
 const RevocationView = z
@@ -37,6 +37,7 @@ export const revocationOperations = [
     tag: 'Revocation',
     scope: 'revocations:write',
     body: RevocationDraft,
+    check: (inquiry) => revocationMistakes(inquiry, inquiry.body, inquiry.services.readToken),
     status: 201,
     result: RevocationView,
     async run(call) {

@@ -56,7 +56,9 @@ export function adminApiDocument(issuer: string): object {
   return openApiDocument(operations, {
     title: 'Latchkey admin API',
     version: 'v1',
-    description: 'Manages applications, their clients and secrets, APIs, roles and signing keys.',
+    description:
+      'Manages APIs with their roles and collections; applications with their clients, secrets and access profiles; ' +
+      'API keys and policies; members, their sessions and platform ownership; signing keys and revocations.',
     issuer,
     prefix: ADMIN_PATH,
     cookie: sessionCookieName(issuer),

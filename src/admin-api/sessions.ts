@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { DomainError } from '../domain/errors.ts';
 import { deviceCookieName } from '../domain/members/known-devices.ts';
 import { members } from '../domain/members/members.ts';
+import { passwordMistakes } from '../domain/members/passwords.ts';
 import { endSession, findSession, sessionCookieName } from '../domain/members/sessions.ts';
 import {
   changePassword,
@@ -14,6 +15,7 @@ import {
   signIn,
   type Whence,
 } from '../domain/members/sign-in.ts';
+import { redemptionMistakes } from '../domain/members/sign-in-links.ts';
 import type { Storage } from '../domain/store.ts';
 import { HttpError } from '../http/problem.ts';
 import type { Request } from '../http/request.ts';
@@ -125,6 +127,8 @@ export const sessionOperations = [
     scope: null,
     session: true,
     body: PasswordChange,
+    // Whether the current one is right takes long, and counts as a try.
+    check: ({ body }) => (body.password === undefined ? [] : passwordMistakes(body.password)),
     status: 200,
     result: SessionView,
     async prepare({ storage, services, request, principal, body }) {
@@ -145,6 +149,8 @@ export const sessionOperations = [
     tag,
     scope: null,
     body: LinkRedemption,
+    // Whether the link counts is told only to who could redeem it.
+    check: ({ body }) => redemptionMistakes(body),
     status: 201,
     result: SessionView,
     find: demandOwnOrigin,

@@ -5,8 +5,9 @@ import { z } from 'zod';
 import { createDocument, type ZodOpenApiOperationObject, type ZodOpenApiPathsObject } from 'zod-openapi';
 import { isKnown } from './conditional.ts';
 import { accessOf, accessText, securitySchemes } from './openapi-access.ts';
-import { isAboutOne, type Operation, parametersOf } from './operation.ts';
+import { bodySchemaOf, isAboutOne, type Operation, parametersOf } from './operation.ts';
 import { HttpError, PROBLEMS, Problem, type ProblemKind } from './problem.ts';
+import { jsonTypesFor } from './sent.ts';
 
 export interface ApiDescription {
   readonly title: string;
@@ -100,8 +101,7 @@ function described<Services>(operation: Operation<Services>): ZodOpenApiOperatio
 function requestContent<Services>({ method, body, upload }: Operation<Services>) {
   if (upload) return binary(upload);
   if (!body) return undefined;
-  const types = method === 'patch' ? ['application/merge-patch+json', 'application/json'] : ['application/json'];
-  return Object.fromEntries(types.map((type) => [type, { schema: body }]));
+  return Object.fromEntries(jsonTypesFor(method).map((type) => [type, { schema: body }]));
 }
 
 function responseContent<Services>({ result, download }: Operation<Services>) {
@@ -149,7 +149,7 @@ function responseHeaders<Services>({ status, method, scope, result, download }: 
 }
 
 function problemResponses<Services>(operation: Operation<Services>) {
-  const { method, body, upload, path, scope, reach } = operation;
+  const { method, upload, check, path, scope, reach } = operation;
   const changes = method !== 'get';
   const kinds: ProblemKind[] = ['malformed', 'unauthenticated', 'insufficient_scope', 'busy'];
   // A personal key has its policy; what anybody may try, limits on guessing.
@@ -157,7 +157,9 @@ function problemResponses<Services>(operation: Operation<Services>) {
   if (path.includes(':')) kinds.push('not_found');
   if (changes) kinds.push('conflict');
   if (isConditional(operation)) kinds.push('precondition_failed');
-  if (body || upload) kinds.push('too_large', 'unsupported_media_type', 'invalid');
+  const takesBody = upload !== undefined || bodySchemaOf(operation) !== undefined;
+  if (takesBody) kinds.push('too_large', 'unsupported_media_type');
+  if (takesBody || check) kinds.push('invalid');
   const sorted = kinds.map((kind) => PROBLEMS[kind]).sort((a, b) => a.status - b.status);
   return Object.fromEntries(
     sorted.map(({ status, title }) => [

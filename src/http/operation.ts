@@ -2,7 +2,7 @@
  * Declares an operation once: route, access, validation, output filter and OpenAPI come from one value.
  * Knows nothing of any noun.
  */
-import type { z } from 'zod';
+import { z } from 'zod';
 import type { MemberPrincipal, Principal } from '../domain/access/principal.ts';
 import type { Reach } from '../domain/access/reach.ts';
 import type { Mistake } from '../domain/errors.ts';
@@ -96,6 +96,8 @@ export interface Declaration<
   readonly reach?: Reach;
   readonly query?: Query;
   readonly body?: Body;
+  /** An action on the one thing that the path names (`/api-keys/:id/refresh`): `If-Match` is about that. */
+  readonly acts_on_one?: boolean;
   /** The body is one of these files instead of JSON. */
   readonly upload?: readonly string[];
   readonly status: 200 | 201 | 204;
@@ -107,11 +109,20 @@ export interface Declaration<
   /** How what was found looks now: `PATCH` accepts read-only members with these values. */
   view?(inquiry: Inquiry<Services, Path, Who> & { readonly found: Found }): Promise<object>;
   /**
-   * The mistakes that no schema sees, told of those members that could be read: asked where others could not, so that
-   * all mistakes are named at once. `run` makes the same checks and decides.
+   * Members that move without a new version, for they only tell what was seen: `PATCH` passes them over, whatever is
+   * sent, so that a thing in use can be sent back as it was read.
+   */
+  readonly observed?: readonly (string & keyof z.output<Result>)[];
+  /**
+   * The mistakes that no schema sees, told of those members and parameters that could be read: asked where others could
+   * not, so that all mistakes are named at once. `run` makes the same checks and decides.
    */
   check?(
-    inquiry: Inquiry<Services, Path, Who> & { found: Found; body: Partial<z.output<Body>> },
+    inquiry: Inquiry<Services, Path, Who> & {
+      found: Found;
+      query: Partial<z.output<Query>>;
+      body: Partial<z.output<Body>>;
+    },
   ): Promise<readonly Mistake[]> | readonly Mistake[];
   /** What takes long and depends on nothing that may change: done once, before the attempts. */
   prepare?(call: Inquiry<Services, Path, Who> & { found: Found; body: z.output<Body> }): Promise<Prepared>;
@@ -154,9 +165,17 @@ export function operationsFor<Services>() {
   };
 }
 
-/** @returns whether the last step of the path names the one thing that the operation is about */
-export function isAboutOne(operation: { path: string }): boolean {
-  return /\/:[a-z_]+$/.test(operation.path);
+/** @returns whether the operation is about the one thing that the path names: by its last step, or as an action on it */
+export function isAboutOne({ path, acts_on_one = false }: { path: string; acts_on_one?: boolean }): boolean {
+  return acts_on_one || /\/:[a-z_]+$/.test(path);
+}
+
+const Nothing = z.strictObject({});
+
+/** @returns what the JSON body has to be: nothing where a `POST` or `PUT` needs none; undefined where none is read */
+export function bodySchemaOf<Services>({ method, body, upload }: Operation<Services>): z.ZodType | undefined {
+  if (upload) return undefined;
+  return body ?? (method === 'post' || method === 'put' ? Nothing : undefined);
 }
 
 /** @returns the names of the path's parameters */

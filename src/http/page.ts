@@ -1,7 +1,7 @@
 /** Lists: pages by `created_at` and `id`, whose cursors are good only for the list that they came from. */
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import { z } from 'zod';
-import { DomainError } from '../domain/errors.ts';
+import { invalid, type Mistake } from '../domain/errors.ts';
 import type { Storage, StoredRecord, Table, Where } from '../domain/store.ts';
 
 const LIMIT_MAX = 200;
@@ -46,13 +46,28 @@ export interface Page<R> {
   readonly next_cursor: string | null;
 }
 
-/** What a page is read by: the query, and everything that makes this list another one than the next. */
-export interface PageRequest {
-  readonly storage: Storage;
-  readonly query: ListQuery;
+/** What makes a list another one than the next, beside what its query filters by. */
+export interface List {
   readonly cursorKey: Buffer;
   /** The operation, its path and who asks. */
   readonly boundTo: readonly string[];
+}
+
+/** What a page is read by. */
+export interface PageRequest extends List {
+  readonly storage: Storage;
+  readonly query: ListQuery;
+}
+
+/** @returns whether a query is a list's */
+export function asksForPage(schema: z.ZodType | undefined): boolean {
+  return schema instanceof z.ZodObject && 'cursor' in schema.shape;
+}
+
+/** @returns the mistake of a cursor that is not from this list */
+export function cursorMistakes(list: List, query: Partial<ListQuery>): Mistake[] {
+  if (query.cursor === undefined || openCursor(list, query, query.cursor) !== undefined) return [];
+  return [{ parameter: 'cursor', detail: 'must be the next_cursor of the same list and search' }];
 }
 
 /**
@@ -61,45 +76,48 @@ export interface PageRequest {
  * @throws DomainError `malformed` for a cursor that is not from this list
  */
 export async function readPage<R extends StoredRecord>(
-  { storage, query, cursorKey, boundTo }: PageRequest,
+  { storage, query, ...list }: PageRequest,
   table: Table<R>,
   where: Where = {},
 ): Promise<Page<R>> {
+  const mistakes = cursorMistakes(list, query);
+  if (mistakes.length > 0) throw invalid(mistakes);
   const limit = query.limit ?? LIMIT_DEFAULT;
   const search = query.search || undefined;
-  // What a caller may see (the lists in `where`) may change between two pages: the cursor is only a place in the list.
-  const chosen = Object.entries(where).filter(([, value]) => !Array.isArray(value));
-  const list = JSON.stringify([table.name, boundTo, chosen, search ?? null]);
-  const after = query.cursor === undefined ? undefined : openCursor(cursorKey, list, query.cursor);
+  const after = query.cursor === undefined ? undefined : openCursor(list, query, query.cursor);
   // One more than asked for tells whether there is a next page.
   const records = await storage.page(table, { where, search, after, limit: limit + 1 });
   const shown = records.slice(0, limit);
   const last = shown.at(-1);
-  const next_cursor = last && records.length > limit ? makeCursor(cursorKey, list, last) : null;
+  const next_cursor = last && records.length > limit ? makeCursor(list, query, last) : null;
   return { records: shown, next_cursor };
 }
 
-function makeCursor(key: Buffer, list: string, { created_at, id }: StoredRecord): string {
+function makeCursor(list: List, query: Partial<ListQuery>, { created_at, id }: StoredRecord): string {
   const place = Buffer.from(JSON.stringify([created_at, id])).toString('base64url');
-  return `${place}.${tagOf(key, list, place)}`;
+  return `${place}.${tagOf(list, query, place)}`;
 }
 
-function openCursor(key: Buffer, list: string, cursor: string): { created_at: string; id: string } {
+/** @returns the place in the list, or undefined where the cursor is from another */
+function openCursor(
+  list: List,
+  query: Partial<ListQuery>,
+  cursor: string,
+): { created_at: string; id: string } | undefined {
   const [place = '', tag = ''] = cursor.split('.');
   const given = Buffer.from(tag);
-  const expected = Buffer.from(tagOf(key, list, place));
-  if (given.length !== expected.length || !timingSafeEqual(given, expected)) {
-    throw new DomainError('malformed', 'The cursor is not from this list.', {
-      errors: [{ parameter: 'cursor', detail: 'must be the next_cursor of the same list and search' }],
-    });
-  }
+  const expected = Buffer.from(tagOf(list, query, place));
+  if (given.length !== expected.length || !timingSafeEqual(given, expected)) return undefined;
   // Authentic, so it is what makeCursor wrote.
   const [created_at, id] = JSON.parse(Buffer.from(place, 'base64url').toString()) as [string, string];
   return { created_at, id };
 }
 
-function tagOf(key: Buffer, list: string, place: string): string {
-  return createHmac('sha256', key)
-    .update(JSON.stringify(['cursor', list, place]))
+// What a caller may see (what `run` reads by) may change between two pages: the cursor is only a place in the list.
+function tagOf({ cursorKey, boundTo }: List, query: Partial<ListQuery>, place: string): string {
+  const { limit: _, cursor: __, ...filters } = query;
+  const filtered = Object.entries(filters).filter(([, value]) => value !== undefined && value !== '');
+  return createHmac('sha256', cursorKey)
+    .update(JSON.stringify(['cursor', boundTo, filtered, place]))
     .digest('base64url');
 }

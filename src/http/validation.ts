@@ -12,17 +12,18 @@ export interface Checked {
   readonly mistakes: readonly Mistake[];
 }
 
-/** @returns the query as its schema has it; a parameter may be given once */
-export function checkQuery(schema: z.ZodType | undefined, text: string): Checked {
+/** @returns the query as its schema has it, and what of it could be read; a parameter may be given once */
+export function checkQuery(schema: z.ZodType | undefined, text: string): Checked & { readonly readable: object } {
   const query: Record<string, string> = Object.create(null);
   const mistakes: Mistake[] = [];
   for (const [name, value] of new URLSearchParams(text)) {
     if (name in query) mistakes.push({ parameter: name, detail: 'must be given once' });
     query[name] = value;
   }
-  const { data, error } = (schema ?? z.strictObject({})).safeParse({ ...query });
+  const known = schema ?? z.strictObject({});
+  const { data, error } = known.safeParse({ ...query });
   mistakes.push(...mistakesIn(error, (path) => ({ parameter: String(path[0] ?? '') })));
-  return { value: data, mistakes };
+  return { value: data, mistakes, readable: readableMembers(known, query) };
 }
 
 /** @returns the body as its schema has it */
@@ -31,30 +32,81 @@ export function checkBody(schema: z.ZodType, body: unknown): Checked {
   return { value: data, mistakes: mistakesIn(error, (path) => ({ pointer: pointerTo(path) })) };
 }
 
-/** @returns those members of a body that its schema takes, by themselves; nothing where the schema is no object's */
-export function readableMembers(schema: z.ZodType, body: unknown): object {
-  if (!(schema instanceof z.ZodObject) || typeof body !== 'object' || body === null) return {};
+/**
+ * @returns those members of an object that its schema takes, by themselves or without what is wrong within them; nothing
+ * where the schema is no object's
+ */
+export function readableMembers(schema: z.ZodType | undefined, value: unknown): object {
+  if (!(schema instanceof z.ZodObject) || typeof value !== 'object' || value === null) return {};
   const shape: Record<string, z.ZodType> = schema.shape;
   const entries = Object.entries(shape).flatMap(([name, member]) => {
-    const { success, data } = member.safeParse(Reflect.get(body, name));
-    return success && data !== undefined ? [[name, data] as const] : [];
+    const data = readable(member, Reflect.get(value, name));
+    return data === undefined ? [] : [[name, data] as const];
   });
   return Object.fromEntries(entries);
+}
+
+function readable(schema: z.ZodType, value: unknown): unknown {
+  const { error, data } = schema.safeParse(value);
+  if (error === undefined) return data;
+  const rest = structuredClone(value);
+  return error.issues.every((issue) => takeOut(rest, issue)) ? schema.safeParse(rest).data : undefined;
+}
+
+/**
+ * Takes out a member within a value that is wrong by itself.
+ * @returns false where that leaves nothing to judge: entries of lists have their place, and what else is right depends
+ * on what was chosen
+ */
+function takeOut(value: unknown, { code, path, ...issue }: z.core.$ZodIssue): boolean {
+  if (code === 'invalid_value') return false;
+  const names = 'keys' in issue ? issue.keys : [path.at(-1)];
+  const way = 'keys' in issue ? path : path.slice(0, -1);
+  const parent = way.reduce<unknown>((at, step) => (isObject(at) ? Reflect.get(at, step) : undefined), value);
+  if (!isObject(parent) || Array.isArray(parent)) return false;
+  return names.every((name) => name !== undefined && Reflect.deleteProperty(parent, name));
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null;
+}
+
+/** @returns those of `others` that are about something else than what is known to be wrong already */
+export function beside(known: readonly Mistake[], others: readonly Mistake[]): Mistake[] {
+  return others.filter((other) => !known.some((mistake) => isAboutSame(mistake, other)));
+}
+
+// Of what could not be read nothing more can be said, nor of what it is a part of.
+function isAboutSame(one: Mistake, other: Mistake): boolean {
+  if ('pointer' in one && 'pointer' in other) return isWithin(one.pointer, other.pointer);
+  if ('parameter' in one && 'parameter' in other) return one.parameter === other.parameter;
+  return false;
+}
+
+function isWithin(one: string, other: string): boolean {
+  // The whole body is not a part of it.
+  if (one === '' || other === '') return one === other;
+  return one === other || one.startsWith(`${other}/`) || other.startsWith(`${one}/`);
 }
 
 /**
  * A merge patch may repeat what cannot be changed, as a client does that sends back what it read.
  * @param view the thing as it reads now
+ * @param observed those of its members that move without a new version: what is sent of them is passed over
  * @returns the patch without those members
  */
-export function withoutReadOnly(schema: z.ZodType, patch: unknown, view: object): Checked {
+export function withoutReadOnly(
+  schema: z.ZodType,
+  patch: unknown,
+  view: object,
+  observed: readonly string[] = [],
+): Checked {
   const writable = schema instanceof z.ZodObject ? schema.shape : {};
   if (typeof patch !== 'object' || patch === null || Array.isArray(patch)) return { value: patch, mistakes: [] };
   const mistakes: Mistake[] = [];
   const entries = Object.entries(patch).filter(([name, value]) => {
     if (Object.hasOwn(writable, name) || !Object.hasOwn(view, name)) return true;
-    const stored: unknown = Reflect.get(view, name);
-    if (!isDeepStrictEqual(value, stored)) {
+    if (!observed.includes(name) && !isDeepStrictEqual(value, Reflect.get(view, name))) {
       mistakes.push({ pointer: `/${escapePointer(name)}`, detail: 'cannot be changed' });
     }
     return false;

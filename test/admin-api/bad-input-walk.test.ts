@@ -142,6 +142,27 @@ for (const store of stores()) {
       }
     });
 
+    test('without their parameters, and with wrong ones, operations answer only what is declared', async (t) => {
+      const { asking, send } = await prepared(t, store);
+      assert.ok(asking.some(({ method }) => method === 'delete'));
+      for (const { method, path, operation } of asking) {
+        const names = (operation.parameters ?? []).filter((one) => one.in === 'query').map(({ name }) => name);
+        const wrong = ['', 'x', '\u0000', 'x'.repeat(1000)].map(encodeURIComponent);
+        const queries = names.flatMap((name) => [
+          ...wrong.map((value) => `?${name}=${value}`),
+          `?${name}=x&${name}=x`,
+          `?${name}=x&no_such_parameter=1`,
+        ]);
+        for (const query of ['', ...queries]) {
+          const { status, text } = await send(method, path + query);
+          assert.ok(
+            `${status}` in operation.responses,
+            `${method} ${path}${query}: ${status} is not declared: ${text}`,
+          );
+        }
+      }
+    });
+
     test('wrong ids are absent, wrong parameters and headers named', async (t) => {
       const { walk, send, templates } = await prepared(t, store);
       for (const { method, path, operation } of templates) {
@@ -288,6 +309,8 @@ async function prepared(t: Parameters<typeof running>[0], store: Parameters<type
   return {
     // What would end the walk's own session, or delete what it walks, is not done.
     walk: walk.filter(({ method }) => method !== 'delete'),
+    // A delete that asks for parameters refuses without them.
+    asking: walk.filter(({ operation }) => (operation.parameters ?? []).some((one) => one.in === 'query')),
     templates: templates.filter(({ path }) => path.includes('{')),
     send,
     raw,

@@ -40,7 +40,7 @@ for (const store of stores()) {
       assert.equal(places(mixed).length, 9);
       const list = await a.call('GET', '/apis?limit=0&search=x&search=y&cursor=nonsense&page=2');
       assert.equal(list.status, 400);
-      assert.deepEqual(places(list), ['limit', 'page', 'search']);
+      assert.deepEqual(places(list), ['cursor', 'limit', 'page', 'search']);
     });
 
     test('unknown members are refused at every depth, and so are those that JavaScript or a database reads', async (t) => {

@@ -29,6 +29,53 @@ for (const store of stores()) {
       assert.equal((await a.must(200, 'GET', path)).name, 'third');
     });
 
+    test('an action on one thing honours If-Match, and the description says so', async (t) => {
+      const a = await admin(t, store);
+      const { client } = await furnish(a);
+      const key = await a.must(201, 'POST', '/api-keys', { kind: 'index', name: 'Indexer' });
+      const [secret] = (await a.must(200, 'GET', `/clients/${client.id}/secrets`)).data;
+      const secrets = '/clients/{client_id}/secrets';
+      const { paths } = await a.must(200, 'GET', '/openapi.json', undefined, { bearer: null });
+      for (const [path, described] of [
+        [`/api-keys/${key.id}/refresh`, '/api-keys/{id}/refresh'],
+        [`/clients/${client.id}/secrets/${secret.id}/rotate`, `${secrets}/{id}/rotate`],
+      ] as const) {
+        const act = (match: string) => a.call('POST', path, { label: 'x' }, { headers: { 'if-match': match } });
+        const refused = await a.call('POST', path, {}, { headers: { 'if-match': '"9"' } });
+        assert.deepEqual([refused.status, refused.body.errors[0].header], [412, 'If-Match'], path);
+        assert.equal((await act('W/"1"')).status, 412);
+        assert.equal((await act('1')).status, 400);
+        const { parameters, responses } = paths[described].post;
+        assert.ok(
+          parameters.some(({ name }: { name: string }) => name === 'If-Match') && '412' in responses,
+          described,
+        );
+      }
+      const refresh = (match: string) =>
+        a.call('POST', `/api-keys/${key.id}/refresh`, {}, { headers: { 'if-match': match } });
+      const parallel = await Promise.all(Array.from({ length: 5 }, () => refresh('"1"')));
+      assert.deepEqual(parallel.map(({ status }) => status).sort(), [201, 412, 412, 412, 412]);
+      assert.equal((await refresh('"2"')).status, 201);
+      const rotate = (path: string) => a.call('POST', path, {}, { headers: { 'if-match': '"1"' } });
+      const path = `/clients/${client.id}/secrets`;
+      const rotated = await Promise.all(Array.from({ length: 5 }, () => rotate(`${path}/${secret.id}/rotate`)));
+      assert.deepEqual(rotated.map(({ status }) => status).sort(), [201, 412, 412, 412, 412]);
+      // All of a client's secrets are not one thing.
+      assert.equal((await rotate(`${path}/rotate`)).status, 201);
+    });
+
+    test('a repeated action gets its answer again, though the version has gone on by the first', async (t) => {
+      const a = await admin(t, store);
+      const key = await a.must(201, 'POST', '/api-keys', { kind: 'index', name: 'Indexer' });
+      const refresh = (id: string) =>
+        a.call('POST', `/api-keys/${key.id}/refresh`, {}, { headers: { 'if-match': '"1"', 'idempotency-key': id } });
+      const first = await refresh('once');
+      assert.equal(first.status, 201, first.text);
+      assert.deepEqual((await refresh('once')).body, first.body);
+      assert.equal((await refresh('another')).status, 412);
+      assert.equal((await refresh('another')).status, 412);
+    });
+
     test('a reader who has the version is told so, without a body', async (t) => {
       const a = await admin(t, store);
       const { client } = await furnish(a);

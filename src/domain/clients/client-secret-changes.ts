@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { demandEndWithinKey, endOfActing } from '../access/key-expiry.ts';
 import { demandForeign, demandOwnerOver, demandRightsOf } from '../access/may-grant.ts';
-import { DomainError, invalid } from '../errors.ts';
+import { DomainError, invalid, type Mistake } from '../errors.ts';
 import { newId } from '../ids.ts';
 import { changesNothing, definedIn } from '../merge.ts';
 import { LONGEST_LIFETIME_SECONDS, Timestamp } from '../record.ts';
@@ -51,6 +51,18 @@ export const SecretChanges = z
   .meta({ id: 'SecretChanges', example: { enabled: false } });
 export type SecretChanges = z.output<typeof SecretChanges>;
 
+/**
+ * @param now milliseconds
+ * @param before the secret that is changed; undefined for one that is made
+ * @returns what is wrong with these members, beyond what their schemas say
+ */
+export function secretMistakes({ expires_at: end }: SecretChanges, now: number, before?: ClientSecret): Mistake[] {
+  // One that is only repeated may lie in the past.
+  const isRepeated = before !== undefined && end != null && Date.parse(end) === endOf(before);
+  if (end == null || isRepeated || Date.parse(end) > now) return [];
+  return [{ pointer: '/expires_at', detail: 'must lie ahead' }];
+}
+
 /** @throws DomainError `invalid`, `forbidden`, `conflict` where it has too many or proves itself otherwise */
 export async function createSecret(
   work: Work,
@@ -61,7 +73,7 @@ export async function createSecret(
   await demandNewSecret(work, client);
   const kept = await sweptSecrets(work, client);
   demandRoom(kept.filter((secret) => endOf(secret) > work.unit.now));
-  const end = draft.expires_at === null ? null : ahead(work, draft.expires_at);
+  const end = newEnd(work, draft.expires_at);
   demandEndWithinKey(work.principal, end, '/expires_at');
   return insertSecret(work, client, minted, { label: draft.label, expires_at: end });
 }
@@ -81,9 +93,11 @@ export async function rotateSecret(
   await demandNewSecret(work, client);
   const end = work.unit.now + overlap_seconds * 1000;
   const kept = (await sweptSecrets(work, client)).map((secret) => {
-    const isReplaced = (only === undefined || only.id === secret.id) && endOf(secret) > end;
-    if (!isReplaced) return secret;
-    return work.unit.replace(clientSecrets, secret, { expires_at: new Date(end).toISOString() });
+    // As its caller saw it: the commit refuses where it has been changed since.
+    const before = only?.id === secret.id ? only : secret;
+    const isReplaced = (only === undefined || before === only) && endOf(before) > end;
+    if (!isReplaced) return before;
+    return work.unit.replace(clientSecrets, before, { expires_at: new Date(end).toISOString() });
   });
   demandRoom(kept.filter((secret) => endOf(secret) > work.unit.now));
   return insertSecret(work, client, minted, { label, expires_at: endOfActing(work.principal) });
@@ -97,7 +111,7 @@ export async function changeSecret(
   changes: SecretChanges,
 ): Promise<ClientSecret> {
   demandForeign(work.principal, client.id);
-  const patch = definedIn({ ...changes, expires_at: newEnd(work, before, changes.expires_at) });
+  const patch = definedIn({ ...changes, expires_at: newEnd(work, changes.expires_at, before) });
   if (changesNothing(before, patch)) return before;
   await demandOwnerOver(work, [client]);
   const after = { ...before, ...patch };
@@ -162,15 +176,11 @@ function demandRoom(unexpired: readonly ClientSecret[]): void {
   throw new DomainError('conflict', `It has ${SECRETS_MAX} unexpired secrets already: delete or expire one first.`);
 }
 
-/** @returns the end as it is stored; one that is repeated may lie in the past @throws DomainError `invalid` */
-function newEnd(work: Work, before: ClientSecret, sent: string | null | undefined): string | null | undefined {
-  if (sent === null || sent === undefined) return sent;
-  return Date.parse(sent) === endOf(before) ? before.expires_at : ahead(work, sent);
-}
-
-function ahead({ unit }: Work, time: string): string {
-  if (Date.parse(time) <= unit.now) throw invalid([{ pointer: '/expires_at', detail: 'must lie ahead' }]);
-  return new Date(time).toISOString();
+/** @returns the end as it is stored @throws DomainError `invalid` */
+function newEnd<T extends string | null | undefined>({ unit }: Work, sent: T, before?: ClientSecret): T | string {
+  const mistakes = secretMistakes({ expires_at: sent }, unit.now, before);
+  if (mistakes.length > 0) throw invalid(mistakes);
+  return typeof sent === 'string' ? new Date(sent).toISOString() : sent;
 }
 
 function endOf({ expires_at: end }: Pick<ClientSecret, 'expires_at'>): number {

@@ -1,6 +1,7 @@
 /** Who owns the platform: there is always somebody, and it can be passed on. */
 import { z } from 'zod';
 import { isPlatformOwner } from '../access/principal.ts';
+import type { Inquirer } from '../access/visibility.ts';
 import { DomainError, invalid, type Mistake } from '../errors.ts';
 import type { Work } from '../work.ts';
 import { canSignIn, type Member, members } from './members.ts';
@@ -35,6 +36,14 @@ export async function demandAnotherOwner({ storage, unit }: Work, member: Member
   unit.require(members, other);
 }
 
+/** @returns what is wrong with the members that are named, as far as they are @throws DomainError `forbidden` */
+export async function ownershipMistakes(
+  inquirer: Inquirer,
+  transfer: Partial<OwnershipTransfer>,
+): Promise<readonly Mistake[]> {
+  return (await resolve(inquirer, transfer)).mistakes;
+}
+
 /**
  * Passes platform ownership on: one becomes an owner, the other a developer. The sessions of both end.
  * @returns who has it and who had it; null where nobody had
@@ -44,11 +53,9 @@ export async function passOwnership(
   work: Work,
   transfer: OwnershipTransfer,
 ): Promise<{ member_id: string; from_member_id: string | null }> {
-  const { storage, unit, principal } = work;
+  const { unit, principal } = work;
   if (!isPlatformOwner(principal)) throw new DomainError('forbidden', 'Only a platform owner passes ownership on.');
-  const { from, mistakes } = await giver(work, transfer);
-  const to = await storage.get(members, transfer.member_id);
-  if (to === undefined) mistakes.push({ pointer: '/member_id', detail: 'names no member' });
+  const { from, to, mistakes } = await resolve(work, transfer);
   if (to === undefined || mistakes.length > 0) throw invalid(mistakes);
   if (to.position === 'platform_owner') throw new DomainError('conflict', 'This member is a platform owner already.');
   if (!canSignIn(to)) {
@@ -63,10 +70,24 @@ export async function passOwnership(
   return { member_id: to.id, from_member_id: from?.id ?? null };
 }
 
+async function resolve(
+  inquirer: Inquirer,
+  { member_id, from_member_id }: Partial<OwnershipTransfer>,
+): Promise<{ from: Member | undefined; to: Member | undefined; mistakes: readonly Mistake[] }> {
+  const { from, mistakes } = await giver(inquirer, from_member_id);
+  const to = member_id === undefined ? undefined : await inquirer.storage.get(members, member_id);
+  const isAbsent = member_id !== undefined && to === undefined;
+  return {
+    from,
+    to,
+    mistakes: isAbsent ? [...mistakes, { pointer: '/member_id', detail: 'names no member' }] : mistakes,
+  };
+}
+
 /** Who gives it away: who is signed in, or of the owners the only one, or the one who is named. */
 async function giver(
-  { storage, principal }: Work,
-  { from_member_id }: OwnershipTransfer,
+  { storage, principal }: Inquirer,
+  from_member_id: string | undefined,
 ): Promise<{ from: Member | undefined; mistakes: Mistake[] }> {
   const owners = await storage.all(members, { position: 'platform_owner' });
   const refused = (detail: string) => ({ from: undefined, mistakes: [{ pointer: '/from_member_id', detail }] });

@@ -91,6 +91,15 @@ export interface Redemption {
   readonly password: string;
 }
 
+/** @returns what is wrong with what was chosen, whatever link it goes with */
+export function redemptionMistakes({ email = '', password }: Partial<Redemption>): Mistake[] {
+  const isAddress = email === '' || EmailAddress.safeParse(email).success;
+  return [
+    ...(isAddress ? [] : [{ pointer: '/email', detail: 'must be an email address' }]),
+    ...(password === undefined ? [] : passwordMistakes(password)),
+  ];
+}
+
 /**
  * Finds for whom a link is, and hashes the password: what takes long comes before the unit.
  * @returns undefined for a link that is wrong, used, expired or void
@@ -102,7 +111,7 @@ export async function prepareRedemption(
 ): Promise<{ password_hash: string } | undefined> {
   const found = await findLink(storage, redemption.token);
   if (found === undefined) return undefined;
-  const mistakes = [...emailMistakes(found, redemption.email), ...passwordMistakes(redemption.password)];
+  const mistakes = [...redemptionMistakes(redemption), ...emailMistakes(found, redemption.email)];
   if (mistakes.length > 0) throw invalid(mistakes);
   return { password_hash: await secrets.hash(redemption.password) };
 }
@@ -119,7 +128,7 @@ export async function redeemSignInLink(
 ): Promise<Member> {
   const found = await findLink(work.storage, token);
   if (found === undefined) throw linkRefused();
-  const mistakes = emailMistakes(found, email);
+  const mistakes = [...redemptionMistakes({ email }), ...emailMistakes(found, email)];
   if (mistakes.length > 0) throw invalid(mistakes);
   const { link, member } = found;
   // This very one, as it was found: whoever redeems it at the same moment, one commits.
@@ -156,9 +165,8 @@ async function findLink(storage: Storage, token: string): Promise<Found | undefi
 }
 
 function emailMistakes({ member, isFirstOwners }: Found, email: string): Mistake[] {
-  if (email === '') return [];
   const address = EmailAddress.safeParse(email);
-  if (!address.success) return [{ pointer: '/email', detail: 'must be an email address' }];
+  if (!address.success) return [];
   // By somebody's link nobody else comes in; which address it was for is not told.
   const isOwn = isFirstOwners || address.data === member.email;
   return isOwn ? [] : [{ pointer: '/email', detail: 'must be the one that was invited, or left out' }];

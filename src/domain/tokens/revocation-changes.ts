@@ -2,9 +2,9 @@
 import { z } from 'zod';
 import { demandOwnerOver } from '../access/may-grant.ts';
 import type { Principal } from '../access/principal.ts';
-import { seesAll, visibleApplication } from '../access/visibility.ts';
+import { type Inquirer, seesAll, visibleApplication } from '../access/visibility.ts';
 import { type Client, clients } from '../clients/clients.ts';
-import { DomainError, invalid } from '../errors.ts';
+import { DomainError, invalid, type Mistake } from '../errors.ts';
 import type { Work } from '../work.ts';
 import { revocations, revokeToken } from './revocations.ts';
 
@@ -12,6 +12,8 @@ import { revocations, revokeToken } from './revocations.ts';
 export type ReadToken = (token: string) => Promise<{ jti: string; exp: number; client_id: string } | undefined>;
 
 const TOKEN_MAX = 32_768;
+const noClient: Mistake = { pointer: '/client_id', detail: 'names no client' };
+const noToken: Mistake = { pointer: '/token', detail: 'is no token of this server, or has ended' };
 const REASON = 'exactly one of token, jti and client_id is required';
 
 /** What is revoked. */
@@ -41,6 +43,18 @@ export interface Revoked {
   readonly remembered_until: string | null;
 }
 
+/** @returns what names nothing that the inquirer may know of */
+export async function revocationMistakes(
+  inquirer: Inquirer,
+  { token, client_id }: RevocationDraft,
+  readToken: ReadToken,
+): Promise<Mistake[]> {
+  const mistakes: Mistake[] = [];
+  if (client_id !== undefined && (await visibleClient(inquirer, client_id)) === undefined) mistakes.push(noClient);
+  if (token !== undefined && (await knownToken(inquirer, token, readToken)) === undefined) mistakes.push(noToken);
+  return mistakes;
+}
+
 /** Revokes; what is revoked already stays so. @throws DomainError `invalid` for what is not known here */
 export async function revoke(work: Work, draft: RevocationDraft, readToken: ReadToken): Promise<Revoked> {
   if (draft.client_id !== undefined) return await revokeAll(work, draft.client_id);
@@ -48,10 +62,8 @@ export async function revoke(work: Work, draft: RevocationDraft, readToken: Read
     demandSight(work.principal);
     return await revokeOne(work, draft.jti);
   }
-  const token = await readToken(draft.token ?? '');
-  if (token === undefined || !(await mayKnowOf(work, token.client_id))) {
-    throw invalid([{ pointer: '/token', detail: 'is no token of this server, or has ended' }]);
-  }
+  const token = await knownToken(work, draft.token ?? '', readToken);
+  if (token === undefined) throw invalid([noToken]);
   return await revokeOne(work, token.jti, token.exp);
 }
 
@@ -63,7 +75,7 @@ async function revokeOne({ storage, unit }: Work, jti: string, exp?: number): Pr
 async function revokeAll(work: Work, clientId: string): Promise<Revoked> {
   const { unit } = work;
   const client = await visibleClient(work, clientId);
-  if (client === undefined) throw invalid([{ pointer: '/client_id', detail: 'names no client' }]);
+  if (client === undefined) throw invalid([noClient]);
   await demandOwnerOver(work, [client]);
   unit.replace(clients, client, { tokens_valid_from: unit.at });
   return { ...revokedAt(client.id, unit.at), jti: null, client_id: client.id, remembered_until: null };
@@ -78,15 +90,17 @@ function demandSight(principal: Principal): void {
 }
 
 /** Who sees all may revoke tokens also of clients that are gone. */
-async function mayKnowOf(work: Work, clientId: string): Promise<boolean> {
-  return seesAll(work.principal) || (await visibleClient(work, clientId)) !== undefined;
+async function knownToken(inquirer: Inquirer, text: string, readToken: ReadToken): ReturnType<ReadToken> {
+  const token = await readToken(text);
+  if (token === undefined || seesAll(inquirer.principal)) return token;
+  return (await visibleClient(inquirer, token.client_id)) && token;
 }
 
 /** @returns the client, where the principal may know of it */
-async function visibleClient(work: Work, clientId: string): Promise<Client | undefined> {
-  const client = await work.storage.get(clients, clientId);
-  if (client === undefined || seesAll(work.principal)) return client;
-  return (await visibleApplication(work, client.application_id)) && client;
+async function visibleClient(inquirer: Inquirer, clientId: string): Promise<Client | undefined> {
+  const client = await inquirer.storage.get(clients, clientId);
+  if (client === undefined || seesAll(inquirer.principal)) return client;
+  return (await visibleApplication(inquirer, client.application_id)) && client;
 }
 
 function revokedAt(id: string, at: string) {
