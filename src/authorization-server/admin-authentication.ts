@@ -16,13 +16,20 @@ export interface AdminAuthenticationParts extends PersonalKeyParts {
 
 /** @returns the function that tells for whom a credential speaks, or undefined where it is not good here */
 export function adminAuthentication(parts: AdminAuthenticationParts): Authenticate {
-  return async function authenticate({ kind, text, address }) {
+  return async function authenticate({ kind, text, address, isAgain }) {
     // What is too old to issue by is too old to administer by.
     parts.knowledge.secondsToServe();
     if (kind === 'bearer') return await byToken(parts, text, address);
-    return kind === 'api_key' ? await byKey(parts, text, address) : await bySession(parts, text);
+    if (kind === 'session') return await bySession(parts, text);
+    return await byKey(isAgain ? { ...parts, ...UNCOUNTED } : parts, text, address);
   };
 }
+
+// Asked about anew during one request, a key is used once.
+const UNCOUNTED: Pick<PersonalKeyParts, 'limits' | 'onKeyUsed'> = {
+  limits: { admit: () => ({ admitted: true }) },
+  onKeyUsed: () => undefined,
+};
 
 /** `typ` must be `at+jwt` and `aud` exactly the admin API (RFC 9068 section 4). */
 async function byToken(

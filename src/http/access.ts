@@ -34,16 +34,18 @@ export interface Door {
 
 /**
  * Lets in who has the scope, within his position; without a scope, who is signed in, or anybody.
+ * @param isAgain whether he was let in already, and something took a while since
  * @returns who asks; undefined where the operation asks nobody who he is
  * @throws HttpError `unauthenticated`, `insufficient_scope`; DomainError `forbidden`
  */
-export async function admit(ctx: Context, demand: Demand, door: Door): Promise<Principal | undefined> {
+export async function admit(ctx: Context, demand: Demand, door: Door, isAgain = false): Promise<Principal | undefined> {
   if (demand.scope === null && !demand.session) return undefined;
   const { realm, browsers, trustedProxies } = door;
   const read = readCredential(ctx, browsers.cookie);
   // RFC 6750 section 3: who sends no credential at all is told no error code.
   if (read === 'none') throw unauthenticated('Send a credential: a bearer token, an API key or a session.', realm);
-  const credential = read === 'unreadable' ? undefined : { ...read, address: clientAddress(ctx.req, trustedProxies) };
+  const address = clientAddress(ctx.req, trustedProxies);
+  const credential = read === 'unreadable' ? undefined : { ...read, address, isAgain };
   const authenticated = credential && (await door.authenticate(credential));
   if (authenticated === undefined) {
     throw unauthenticated('The credential is not valid here.', realm, ', error="invalid_token"');

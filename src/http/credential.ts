@@ -7,6 +7,8 @@ export interface PresentedCredential {
   readonly text: string;
   /** Where it came from, as far as anyone knows. */
   readonly address: string | undefined;
+  /** Whether it was admitted to this request already, and is only asked about anew: that is no further use of it. */
+  readonly isAgain?: boolean;
 }
 
 /** How a surface knows its own pages' requests. */
@@ -29,7 +31,7 @@ const BEARER = /^Bearer +([A-Za-z0-9._~+/-]+=*)$/i;
 export function readCredential(
   ctx: Context,
   cookieName: string,
-): Omit<PresentedCredential, 'address'> | 'none' | 'unreadable' {
+): Pick<PresentedCredential, 'kind' | 'text'> | 'none' | 'unreadable' {
   // Raw, since Node joins or drops what is repeated.
   const sent = ctx.req.rawHeaders
     .filter((_, index) => index % 2 === 0)

@@ -1,9 +1,9 @@
 /** One request to an operation, step by step: every operation goes through the same ones in the same order. */
 import type { Context } from 'koa';
 import { type Principal, principalName } from '../domain/access/principal.ts';
-import { invalid, notFound } from '../domain/errors.ts';
+import { DomainError, invalid, notFound } from '../domain/errors.ts';
 import type { Storage } from '../domain/store.ts';
-import type { ChangeObserver, Unit } from '../domain/unit.ts';
+import { type ChangeObserver, Unit } from '../domain/unit.ts';
 import { admit, type Door } from './access.ts';
 import { untilCommitted } from './attempts.ts';
 import { demandMatch } from './conditional.ts';
@@ -56,7 +56,7 @@ function isName(value: string): boolean {
 /** What the steps of one request share. */
 class Exchange<Services> {
   readonly #ctx: Context;
-  readonly #inquiry: Inquiry<Services, string, Principal | undefined>;
+  #inquiry: Inquiry<Services, string, Principal | undefined>;
   readonly #operation: Operation<Services>;
   readonly #surface: Surface<Services>;
 
@@ -73,14 +73,40 @@ class Exchange<Services> {
   }
 
   async answer(): Promise<void> {
-    const found = await this.#find();
+    let found = await this.#find();
     // With a key, what was done already is answered again, whatever has become of the version since.
     if (this.#operation.method !== 'post' || this.#ctx.get('Idempotency-Key') === '') this.#demandMatch(found);
     const sent = await receive(this.#ctx, this.#operation);
+    if (sent.json || sent.upload) {
+      // However long the body took: who has lost his credential or his rights meanwhile is not let in any more.
+      await this.#admitAgain();
+      found = await this.#find();
+    }
     const body = await this.#validate(sent, found);
     const claimed = sent.key === undefined ? undefined : await this.#claim(sent.key, body);
-    if (claimed && 'replay' in claimed) return replay(this.#ctx, claimed.replay);
+    if (claimed && 'replay' in claimed) {
+      await this.#authorizeAgain(sent, found, body);
+      return replay(this.#ctx, claimed.replay);
+    }
     await this.#change(sent, found, body, claimed?.claim);
+  }
+
+  async #admitAgain(): Promise<void> {
+    const principal = await admit(this.#ctx, this.#operation, this.#surface, true);
+    this.#inquiry = { ...this.#inquiry, principal };
+  }
+
+  /**
+   * What may not be done any more is not shown again either: does it once more, in a unit that nobody commits. That it
+   * has been done already, or could not be done now for another reason, is no matter.
+   */
+  async #authorizeAgain(sent: Sent, found: unknown, body: unknown): Promise<void> {
+    try {
+      const prepared = await this.#operation.prepare?.({ ...this.#inquiry, found, body });
+      await this.#run(new Unit(), { ...sent, found, body, prepared });
+    } catch (error) {
+      if (error instanceof DomainError && error.kind === 'forbidden') throw error;
+    }
   }
 
   /** Reads what the path names. */
@@ -128,7 +154,8 @@ class Exchange<Services> {
       this.#demandMatch(first);
       const prepared = await prepare?.({ ...this.#inquiry, found: first, body: firstBody });
       const { outcome, cookies } = await untilCommitted(this.#surface, async (unit, again) => {
-        // What was read before something slow, or before a failed attempt, may have changed.
+        // What was read before something slow, or before a failed attempt, may have changed; so may who asks.
+        if (again || prepare) await this.#admitAgain();
         const found = again || prepare ? await this.#find() : first;
         this.#demandMatch(found);
         const body = again ? await this.#validate(sent, found) : firstBody;
