@@ -181,6 +181,67 @@ for (const store of stores()) {
       assert.equal(results[2].reason, 'insufficient_scope');
     });
 
+    test('of a key for another API nothing is told, whatever has become of it', async (t) => {
+      const { server, other, one } = await furnished(t, store);
+      const permissions = [{ api: other.identifier, scope: 'things:read' }];
+      const key = expectStatus(await server.call('POST', '/api-keys', { kind: 'index', name: 'B', permissions }), 201);
+      assert.equal((await one({ api_key: key.api_key })).reason, 'wrong_api');
+      await send(`${server.issuer}/leak-reports`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify({ api_key: key.api_key }),
+      });
+      assert.equal((await one({ api_key: key.api_key })).reason, 'wrong_api');
+      const all = await registerClient(server, { may_introspect: true });
+      const { results } = (await ask(server, all, [{ api_key: key.api_key, api: other.identifier }])).body;
+      assert.equal(results[0].reason, 'revoked', 'who may ask about its API is told');
+      assert.equal((await server.introspect(all, key.api_key)).body.active, false);
+    });
+
+    test('a key without an environment is refused where the API asks for one', async (t) => {
+      const { server, api, one } = await furnished(t, store);
+      const key = expectStatus(
+        await server.call('POST', '/api-keys', { kind: 'index', name: 'N', permissions: allOf(api) }),
+        201,
+      );
+      assert.equal((await one({ api_key: key.api_key })).allowed, true);
+      expectStatus(await server.call('PATCH', `/apis/${api.id}`, { environments: ['production'] }), 200);
+      assert.equal((await one({ api_key: key.api_key })).reason, 'wrong_environment');
+    });
+
+    test('a role that the client has lost is shown no more, neither by a verdict nor by introspection', async (t) => {
+      const { server, client, gateway, one } = await furnished(t, store);
+      for (const name of ['clerk', 'porter']) expectStatus(await server.call('POST', '/roles', { name }), 201);
+      const path = `/clients/${client.client_id}`;
+      expectStatus(await server.call('PATCH', path, { roles: ['clerk', 'porter'] }), 200);
+      const { access_token: token } = (await server.token(client)).body;
+      assert.deepEqual((await one({ token, roles: ['porter'] })).roles, ['clerk', 'porter']);
+      expectStatus(await server.call('PATCH', path, { roles: ['clerk'] }), 200);
+      assert.deepEqual((await one({ token })).roles, ['clerk']);
+      assert.equal((await one({ token, roles: ['porter'] })).reason, 'insufficient_scope');
+      assert.deepEqual((await server.introspect(gateway, token)).body.roles, ['clerk']);
+    });
+
+    test('introspecting a key tells who may see several of its APIs what holds at each, or at the one it names', async (t) => {
+      const { server, api, other, gateway } = await furnished(t, store);
+      const permissions = [...allOf(api), { api: other.identifier, scope: 'things:read' }];
+      const key = expectStatus(
+        await server.call('POST', '/api-keys', { kind: 'index', name: 'Two', permissions }),
+        201,
+      );
+      const all = await registerClient(server, { may_introspect: true });
+      const about = async (form: object = {}, caller: Credentials = all) =>
+        expectStatus(await server.form('/oauth2/introspect', { token: key.api_key, ...form }, caller), 200);
+      const both = await about();
+      assert.deepEqual([both.token_type, both.sub, both.client_id], ['api_key', key.id, undefined]);
+      assert.deepEqual([...both.aud].sort(), [api.identifier, other.identifier].sort());
+      assert.equal(both.scope, 'things:read', 'what holds at each');
+      assert.deepEqual((await about({ resource: api.identifier })).scp, ['things:read', 'things:write']);
+      assert.equal((await about({ resource: other.identifier })).scope, 'things:read');
+      assert.equal((await about({}, gateway)).aud, api.identifier, 'of the other one nothing is told');
+      assert.equal((await about({ resource: other.identifier }, gateway)).active, false);
+    });
+
     test('a token is worth no more than its client may have now', async (t) => {
       const { server, api, client, token, one } = await furnished(t, store);
       const permissions = [{ api: api.identifier, scope: 'things:read' }];

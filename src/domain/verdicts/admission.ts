@@ -58,9 +58,8 @@ export async function admit(
 ): Promise<Admitted | Refused> {
   // First of all: of a credential for another API, whoever asks about this one learns nothing more.
   if (!isFor(credential, place.api)) return refused('wrong_api');
-  const holder = await holderOf(knowledge, credential);
-  if ('reason' in holder) return refused(isExpired ? 'expired' : holder.reason);
-  const { holding } = holder;
+  const { holding, reason } = await holderOf(knowledge, credential);
+  if (holding === undefined) return refused(isExpired ? 'expired' : reason);
   const { profile } = holding;
   if (profile !== null && !profile.apiIds.has(place.api.id)) return refused('wrong_api');
   const scopes = scopesAt(credential, holding, place.api);
@@ -68,6 +67,7 @@ export async function admit(
   // A key never was for an API at which it holds nothing; a token for this API may have lost what it held.
   if (isWorthNothing && credential.kind !== 'access_token') return refused('wrong_api');
   if (isExpired) return refused('expired');
+  if (reason !== undefined) return refused(reason);
   if (!holding.enabled || !place.api.enabled || profile?.record.enabled === false) return refused('disabled');
   if (!isMethodAllowed(credential, holding)) return refused('invalid');
   const policies = policiesOf(knowledge, holding);
@@ -93,28 +93,30 @@ function isFor(credential: Credential, api: Api): boolean {
   return !api.built_in;
 }
 
-async function holderOf(
-  knowledge: VerdictKnowledge,
-  credential: Credential,
-): Promise<{ holding: Holding } | { reason: Reason }> {
+/** Who holds it, and why it does not count all the same; at least one of the two. */
+type Holder =
+  | { readonly holding: Holding; readonly reason?: Reason }
+  | { readonly holding?: undefined; readonly reason: Reason };
+
+async function holderOf(knowledge: VerdictKnowledge, credential: Credential): Promise<Holder> {
   if (credential.kind === 'access_token') return await tokenHolder(knowledge, credential);
   return credential.kind === 'client_jwt' ? await jwtHolder(knowledge, credential) : keyHolder(credential);
 }
 
-async function tokenHolder(knowledge: VerdictKnowledge, { claims }: AccessTokenCredential) {
+async function tokenHolder(knowledge: VerdictKnowledge, { claims }: AccessTokenCredential): Promise<Holder> {
   const status = await statusOf(knowledge, claims);
   return status.active ? { holding: status.standing } : { reason: status.reason };
 }
 
-async function jwtHolder(knowledge: VerdictKnowledge, { client_id, jti }: ClientJwtCredential) {
-  const standing = await knowledge.standing(client_id);
-  if (standing === undefined) return { reason: 'invalid' as const };
+async function jwtHolder(knowledge: VerdictKnowledge, { client_id, jti }: ClientJwtCredential): Promise<Holder> {
+  const holding = await knowledge.standing(client_id);
+  if (holding === undefined) return { reason: 'invalid' };
   const isRevoked = jti !== null && knowledge.revoked.has(clientJwtRevocationId(client_id, jti));
-  return isRevoked ? { reason: 'revoked' as const } : { holding: standing };
+  return isRevoked ? { holding, reason: 'revoked' } : { holding };
 }
 
-function keyHolder({ standing }: ApiKeyCredential) {
-  return standing.key.leaked_at === null ? { holding: standing } : { reason: 'revoked' as const };
+function keyHolder({ standing: holding }: ApiKeyCredential): Holder {
+  return holding.key.leaked_at === null ? { holding } : { holding, reason: 'revoked' };
 }
 
 /** What was issued counts no further than the holder's rights reach today. */
