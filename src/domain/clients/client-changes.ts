@@ -1,16 +1,8 @@
 /** What may be done with clients. */
 
-import { demandLastingKey, endOfActing } from '../access/key-expiry.ts';
-import {
-  demandForeign,
-  demandGrants,
-  demandOwnerOver,
-  demandRightsOf,
-  type Grant,
-  grantsOfRoles,
-} from '../access/may-grant.ts';
+import { demandLastingGrants, demandLastingKey, demandLifetimeWithinKey, endOfActing } from '../access/key-expiry.ts';
+import { demandForeign, demandGrants, demandOwnerOver, demandRightsOf } from '../access/may-grant.ts';
 import { type NamedPermission, References } from '../apis/references.ts';
-import { isAmong } from '../apis/role-changes.ts';
 import { type Application, applications } from '../applications/applications.ts';
 import type { Mistake } from '../errors.ts';
 import { changesNothing, definedIn } from '../merge.ts';
@@ -20,7 +12,8 @@ import { Unit } from '../unit.ts';
 import type { Work } from '../work.ts';
 import { authenticationMistakes, changesCredentials, isSecretBased } from './client-authentication.ts';
 import type { ClientChanges, ClientDraft } from './client-drafts.ts';
-import { clientProfileMistakes, demandProfileChange } from './client-profile.ts';
+import { addedGrants, NO_RIGHTS, type Rights } from './client-grants.ts';
+import { clientProfileMistakes, demandFirstProfile, demandProfileChange } from './client-profile.ts';
 import { insertSecret } from './client-secret-changes.ts';
 import { type ClientSecret, clientSecrets } from './client-secrets.ts';
 import { type Client, clients } from './clients.ts';
@@ -33,10 +26,7 @@ export interface ClientSurroundings {
   readonly services: { readonly allowsPlainHttp: boolean };
 }
 
-type Rights = Pick<Client, 'permissions' | 'role_ids' | 'may_introspect_ids' | 'default_api_id'>;
-
 const NEW_CLIENT = { token_endpoint_auth_method: 'client_secret_basic', jwks: null, jwks_uri: null } as const;
-const NO_RIGHTS: Rights = { permissions: [], role_ids: [], may_introspect_ids: [], default_api_id: null };
 
 /**
  * @param applicationId to which it belongs, or will
@@ -82,8 +72,10 @@ export async function createClient(
   const rights = { ...NO_RIGHTS, default_api_id: await firstApiId(references, permissions), ...named };
   // A default that was not named is the API of a permission, which is asked for already.
   const before = default_api === undefined ? { ...NO_RIGHTS, default_api_id: rights.default_api_id } : NO_RIGHTS;
-  await demandGrants(work, await addedGrants(work, before, rights));
+  await demandGrants(work, await addedGrants(work.storage, before, rights));
   if (!isSecretBased(own)) demandLastingKey(work.principal, '/token_endpoint_auth_method');
+  await demandFirstProfile(work, own.access_profile_id);
+  demandLifetime(work, null, own.token_lifetime_seconds);
   await cover(work, own.token_lifetime_seconds);
   work.unit.require(applications, application);
   const client = work.unit.insert(clients, {
@@ -119,7 +111,13 @@ export async function changeClient(
   references.demandAll();
   if (changesNothing(before, patch)) return before;
   await demandOwnerOver(work, [before]);
-  await demandGrants(work, await addedGrants(work, before, after));
+  const grants = await addedGrants(work.storage, before, after);
+  await demandGrants(work, grants);
+  demandLastingGrants(
+    work.principal,
+    grants.map(({ at }) => at),
+  );
+  demandLifetime(work, before.token_lifetime_seconds, own.token_lifetime_seconds);
   await demandHandOver(work, before, after);
   await demandProfileChange(work, before, after);
   await cover(work, own.token_lifetime_seconds);
@@ -177,32 +175,6 @@ async function firstApiId(references: References, permissions: readonly NamedPer
   return null;
 }
 
-async function addedGrants({ storage }: Work, before: Rights, after: Rights): Promise<Grant[]> {
-  const permissions = after.permissions.flatMap((permission, index) =>
-    isAmong(before.permissions, permission) ? [] : [{ permission, at: `/permissions/${index}` }],
-  );
-  const added = after.role_ids.filter((id) => !before.role_ids.includes(id));
-  const grantsByRoles = await grantsOfRoles(storage, added, (index) => {
-    return `/roles/${after.role_ids.indexOf(added[index] ?? '')}`;
-  });
-  const { default_api_id } = after;
-  const isNewDefault = default_api_id !== null && default_api_id !== before.default_api_id;
-  return [
-    ...permissions,
-    ...grantsByRoles,
-    ...addedIntrospection(before.may_introspect_ids, after.may_introspect_ids),
-    ...(isNewDefault ? [{ default_api: default_api_id, at: '/default_api' }] : []),
-  ];
-}
-
-function addedIntrospection(before: Rights['may_introspect_ids'], after: Rights['may_introspect_ids']): Grant[] {
-  if (before === true) return [];
-  if (after === true) return [{ may_introspect: true, at: '/may_introspect' }];
-  return after.flatMap((api, index) =>
-    before.includes(api) ? [] : [{ may_introspect: api, at: `/may_introspect/${index}` }],
-  );
-}
-
 /** Whoever sets a client's keys, or brings it back to life, could use all that it may. */
 async function demandHandOver(work: Work, before: Client, after: Client): Promise<void> {
   if (changesCredentials(before, after)) {
@@ -212,6 +184,12 @@ async function demandHandOver(work: Work, before: Client, after: Client): Promis
     if (!isSecretBased(after)) demandLastingKey(work.principal, at);
   }
   if (after.enabled && !before.enabled) await demandRightsOf(work, [after], '/enabled');
+}
+
+/** Tokens live to their own end, whatever becomes of the secret that got them. */
+function demandLifetime({ principal, unit }: Work, before: number | null, after: number | null | undefined): void {
+  if (after === null || after === undefined || (before !== null && after <= before)) return;
+  demandLifetimeWithinKey(principal, after, unit.now, '/token_lifetime_seconds');
 }
 
 async function cover({ storage, unit }: Work, lifetimeSeconds: number | null | undefined): Promise<void> {

@@ -52,7 +52,19 @@ export async function demandProfileChange(work: Work, before: Client, after: Cli
     after.access_profile_id === null ? undefined : await work.storage.get(accessProfiles, after.access_profile_id);
   const isNarrowing = before.access_profile_id === null && next?.authentication.method === 'token';
   if (!isNarrowing) await demandRightsOf(work, [after], '/access_profile_id');
-  if (next?.authentication.method === 'jwt') demandLastingKey(work.principal, '/access_profile_id');
+  demandLastingUnder(work, next);
+}
+
+/**
+ * Puts a new client under its profile: it has no more than was granted, but what it signs does not end.
+ * @throws DomainError `forbidden`
+ */
+export async function demandFirstProfile(work: Work, profileId: string | null): Promise<void> {
+  demandLastingUnder(work, profileId === null ? undefined : await work.storage.get(accessProfiles, profileId));
+}
+
+function demandLastingUnder({ principal }: Work, profile: AccessProfile | undefined): void {
+  if (profile?.authentication.method === 'jwt') demandLastingKey(principal, '/access_profile_id');
 }
 
 function sharedWith(profiles: readonly AccessProfile[], jwks: NonNullable<Client['jwks']>): Mistake[] {
