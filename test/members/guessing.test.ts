@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { DomainError } from '../../src/domain/errors.ts';
 import { Guessing } from '../../src/domain/members/guessing.ts';
+import { registerApplication } from '../support/registered.ts';
 import { running, send } from '../support/running.ts';
 import { stores } from '../support/stores.ts';
 import { BEHIND_PROXY, Browser, invited, PASSWORD } from './browser.ts';
@@ -50,6 +51,41 @@ for (const store of stores()) {
       }
       assert.equal((await another.browser.signIn(email)).status, 429);
       assert.equal((await browser.signIn(email)).status, 429);
+    });
+
+    test('a flood from everywhere is refused, and known devices, open sessions and new clients do not feel it', async (t) => {
+      const server = await running(t, store, BEHIND_PROXY);
+      const { email, browser } = await invited(server, {}, HOME);
+      const { id } = await registerApplication(server);
+      let isOver = false;
+      let sources = 0;
+      const seen = new Set<number>();
+      const flood = async () => {
+        while (!isOver) {
+          const source = new Browser(server, `2001:db8:${(sources++).toString(16)}::1`);
+          seen.add((await source.signIn(`nobody${sources}@example.com`, 'a guess')).status);
+        }
+      };
+      // More at once than all that may wait, of every kind.
+      const floods = Promise.all(Array.from({ length: 100 }, flood));
+      try {
+        while (!seen.has(503)) await new Promise((resolve) => setTimeout(resolve, 20));
+        for (let count = 0; count < 3; count++) {
+          const back = await browser.signIn(email);
+          assert.equal(back.status, 201, back.text);
+          const environment = 'sandbox';
+          const made = await server.call('POST', `/applications/${id}/clients`, { environment });
+          assert.equal(made.status, 201, made.text);
+        }
+        browser.cookies.delete('latchkey_device');
+        const current_password = PASSWORD;
+        const change = { current_password, password: 'a new and better password' };
+        assert.equal((await browser.call('PUT', '/session/password', change)).status, 200);
+      } finally {
+        isOver = true;
+        await floods;
+      }
+      assert.deepEqual([...seen].sort(), [401, 503]);
     });
 
     test('an account that is not there is guarded just the same', async (t) => {

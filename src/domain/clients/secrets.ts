@@ -11,6 +11,7 @@ import bcrypt from 'bcrypt';
 import { LRUCache } from 'lru-cache';
 import { DomainError } from '../errors.ts';
 import type { ClientSecret } from './client-secrets.ts';
+import { FairQueue } from './fair-queue.ts';
 
 /** 2^10 rounds. What is generated here has 256 random bits, to which more rounds would add nothing but load. */
 export const BCRYPT_COST = 10;
@@ -21,6 +22,8 @@ const HINT_LENGTH = 4;
 // bcrypt reads no further, and stops at a NUL: whatever is longer or holds one would be cut silently.
 const BCRYPT_MAX_BYTES = 72;
 const REMEMBERED = 10_000;
+// Of those about whom nothing is known, who could be anybody and as many as they like.
+const STRANGERS_WAITING = 16;
 // Of random bytes that nobody kept, at the same cost as everybody's: what is compared where there is no password.
 const NOBODYS_HASH = '$2b$10$nLyV/uBjh7WANNsfV.RTmedE5DfiRLqyOvnhTSQJB0vtlyxj93Gta';
 
@@ -32,6 +35,9 @@ export interface MintedSecret {
   readonly fingerprint: string;
 }
 
+/** Whose password is compared: of somebody who is known here, by his device or session, or of a stranger. */
+export type Presenter = 'known' | 'stranger';
+
 export interface SecretKeys {
   readonly tag: Buffer;
   readonly fingerprint: Buffer;
@@ -40,7 +46,7 @@ export interface SecretKeys {
 export class Secrets {
   readonly #tagKey: KeyObject;
   readonly #fingerprintKey: KeyObject;
-  readonly #queue: BoundedQueue;
+  readonly #queue: FairQueue<'client' | Presenter>;
   // Never stored or logged: what is remembered cannot be tested against a list of guesses elsewhere.
   readonly #processKey = createSecretKey(randomBytes(32));
   readonly #verified = new LRUCache<string, string>({ max: REMEMBERED });
@@ -48,12 +54,14 @@ export class Secrets {
 
   /**
    * @param maxRunning how many bcrypt computations may run at once: at most one less than there are cores
-   * @param maxWaiting how many may wait; one more is refused as `busy`
+   * @param maxWaiting how many may wait, for clients' secrets and for passwords of the known each, and fewer for
+   * strangers' passwords; one more is refused as `busy`
    */
   constructor(keys: SecretKeys, maxRunning: number, maxWaiting: number) {
     this.#tagKey = createSecretKey(keys.tag);
     this.#fingerprintKey = createSecretKey(keys.fingerprint);
-    this.#queue = new BoundedQueue(maxRunning, maxWaiting);
+    const stranger = Math.min(STRANGERS_WAITING, maxWaiting);
+    this.#queue = new FairQueue(maxRunning, { client: maxWaiting, known: maxWaiting, stranger });
   }
 
   /** How many bcrypt computations run and wait, for the metrics. */
@@ -68,25 +76,30 @@ export class Secrets {
     return {
       secret,
       hint: secret.slice(-HINT_LENGTH),
-      hash: await this.hash(secret),
+      hash: await this.#queue.run('client', () => bcrypt.hash(secret, BCRYPT_COST)),
       fingerprint: this.#fingerprint(clientId, secret),
     };
   }
 
-  /** @returns a bcrypt hash of what was generated here or chosen by a person @throws DomainError `busy`, `invalid` */
+  /**
+   * Hashes a password that was chosen by somebody who may, and so is no stranger.
+   * @throws DomainError `busy`, `invalid`
+   */
   async hash(plain: string): Promise<string> {
     if (!isHashable(plain)) throw new DomainError('invalid', 'It must have 1 to 72 bytes and no NUL.');
-    return await this.#queue.run(() => bcrypt.hash(plain, BCRYPT_COST));
+    return await this.#queue.run('known', () => bcrypt.hash(plain, BCRYPT_COST));
   }
 
   /**
    * Compares a password with its bcrypt hash.
    * @param hash null where there is none: that takes as long, so that nobody learns who is there, and is never right
+   * @param presenter in whose lane it waits
    * @throws DomainError `busy`
    */
-  async isPassword(presented: string, hash: string | null): Promise<boolean> {
+  async isPassword(presented: string, hash: string | null, presenter: Presenter = 'stranger'): Promise<boolean> {
     const readable = isHashable(presented);
-    const matches = await this.#queue.run(() => bcrypt.compare(readable ? presented : '-', hash ?? NOBODYS_HASH));
+    const compare = () => bcrypt.compare(readable ? presented : '-', hash ?? NOBODYS_HASH);
+    const matches = await this.#queue.run(presenter, compare);
     return matches && readable && hash !== null;
   }
 
@@ -145,7 +158,7 @@ export class Secrets {
 
   async #compareAll(presented: string, candidates: readonly ClientSecret[]): Promise<string | undefined> {
     for (const { id, hash } of candidates) {
-      if (await this.#queue.run(() => bcrypt.compare(presented, hash))) return id;
+      if (await this.#queue.run('client', () => bcrypt.compare(presented, hash))) return id;
     }
     return undefined;
   }
@@ -183,40 +196,4 @@ function isSame(a: Buffer, b: Buffer): boolean {
 // The length in front keeps ("ab", "c") and ("a", "bc") apart.
 function keyedHash(key: KeyObject, clientId: string, text: string): Buffer {
   return createHmac('sha256', key).update(`${clientId.length}:${clientId}:${text}`).digest();
-}
-
-/** Runs at most so many at once and lets at most so many wait. */
-class BoundedQueue {
-  readonly #maxRunning: number;
-  readonly #maxWaiting: number;
-  readonly #resume: (() => void)[] = [];
-  running = 0;
-
-  constructor(maxRunning: number, maxWaiting: number) {
-    this.#maxRunning = maxRunning;
-    this.#maxWaiting = maxWaiting;
-  }
-
-  get waiting(): number {
-    return this.#resume.length;
-  }
-
-  async run<T>(work: () => Promise<T>): Promise<T> {
-    if (this.running >= this.#maxRunning) {
-      if (this.#resume.length >= this.#maxWaiting) {
-        throw new DomainError('busy', 'Too many secrets are being checked; try again in a few seconds.');
-      }
-      // Whoever ends hands his place over, so that nobody slips in between.
-      await new Promise<void>((resolve) => this.#resume.push(resolve));
-    } else {
-      this.running += 1;
-    }
-    try {
-      return await work();
-    } finally {
-      const next = this.#resume.shift();
-      if (next) next();
-      else this.running -= 1;
-    }
-  }
 }

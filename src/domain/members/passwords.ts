@@ -8,8 +8,12 @@ const LONGEST_BYTES = 72;
 export interface PasswordHashing {
   /** @returns a bcrypt hash @throws DomainError `busy`, `invalid` */
   hash(password: string): Promise<string>;
-  /** @param hash null where there is none: that takes as long and is never right @throws DomainError `busy` */
-  isPassword(presented: string, hash: string | null): Promise<boolean>;
+  /**
+   * @param hash null where there is none: that takes as long and is never right
+   * @param presenter a flood of strangers' passwords keeps nobody waiting who is known
+   * @throws DomainError `busy`
+   */
+  isPassword(presented: string, hash: string | null, presenter: 'known' | 'stranger'): Promise<boolean>;
 }
 
 /** @returns what is wrong with a password that somebody chose */

@@ -38,23 +38,35 @@ export interface SignedIn {
   readonly newDevice: string | undefined;
 }
 
+/** An email and a password, as somebody typed them. */
+interface Typed {
+  readonly email: string;
+  readonly password: string;
+}
+
 /**
  * Judges an email and a password. Unknown, disabled and uninvited accounts take as long as a wrong password does.
  * @returns whose they are, or undefined
  * @throws DomainError `too_many_requests`, `busy`
  */
-export async function judgePassword(
+export async function judgePassword(gate: Gate, typed: Typed, whence: Whence): Promise<Member | undefined> {
+  return await judge(gate, typed, whence, false);
+}
+
+async function judge(
   { storage, secrets, guessing }: Gate,
-  { email, password }: { email: string; password: string },
+  { email, password }: Typed,
   whence: Whence,
+  isSignedIn: boolean,
 ): Promise<Member | undefined> {
   const address = EmailAddress.safeParse(email);
   const account = address.success ? address.data : email;
   const member = address.success ? await memberBy(storage, account, email) : undefined;
   const device = await findDevice(storage, whence.device, member?.id);
+  const presenter = isSignedIn || device !== undefined ? 'known' : 'stranger';
   return await guessing.attempt({ account, address: whence.address, deviceId: device?.id }, async () => {
     const hash = member !== undefined && canSignIn(member) ? member.password_hash : null;
-    return (await secrets.isPassword(password, hash)) ? member : undefined;
+    return (await secrets.isPassword(password, hash, presenter)) ? member : undefined;
   });
 }
 
@@ -108,7 +120,7 @@ export async function judgePasswordChange(
   { current_password, password }: PasswordChange,
   whence: Whence,
 ): Promise<{ from: string | null; password_hash: string }> {
-  const right = await judgePassword(gate, { email: member.email, password: current_password }, whence);
+  const right = await judge(gate, { email: member.email, password: current_password }, whence, true);
   const isWrong = right?.id !== member.id;
   const mistakes = [
     ...(isWrong ? [{ pointer: '/current_password', detail: 'is not your password' }] : []),

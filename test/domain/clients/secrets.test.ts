@@ -170,3 +170,19 @@ test('only so many computations run, only so many wait, and the next is refused 
   assert.deepEqual(secrets.load, { running: 0, waiting: 0 });
   assert.match(await secrets.hash('afterwards'), /^\$2b/);
 });
+
+test('a flood of strangers’ passwords is refused as busy, and keeps neither the known nor minting waiting', async () => {
+  const secrets = new Secrets(KEYS, 1, 64);
+  let strangersDone = 0;
+  const flood = Array.from({ length: 40 }, async () => {
+    await secrets.isPassword('a guess', null, 'stranger');
+    strangersDone += 1;
+  });
+  const settled = Promise.allSettled(flood);
+  assert.deepEqual(secrets.load, { running: 1, waiting: 16 });
+  const [minted, known] = await Promise.all([secrets.mint(CLIENT), secrets.isPassword('mine', null, 'known')]);
+  assert.ok(minted.secret !== '' && !known);
+  assert.ok(strangersDone <= 3, `${strangersDone} strangers went first`);
+  const refused = (await settled).flatMap((outcome) => (outcome.status === 'rejected' ? [outcome.reason.kind] : []));
+  assert.deepEqual(refused, Array(23).fill('busy'));
+});
