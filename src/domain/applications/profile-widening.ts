@@ -3,7 +3,7 @@
  * prove themselves, gives to each of them, or takes for himself, what they hold.
  */
 import { isDeepStrictEqual } from 'node:util';
-import { AddressList, normalRange } from '../access/addresses.ts';
+import { covers } from '../access/address-spans.ts';
 import { demandLastingKey } from '../access/key-expiry.ts';
 import { demandGrants, demandRightsOf, type Grant } from '../access/may-grant.ts';
 import { demandRightsOfKey } from '../api-keys/api-key-rights.ts';
@@ -69,13 +69,7 @@ function widenedMembers(before: Narrowing, after: Narrowing): string[] {
 
 function isWider(before: readonly string[] | null, after: readonly string[] | null): boolean {
   if (before === null) return false;
-  return after === null || !after.every((range) => before.some((outer) => isWithin(range, outer)));
-}
-
-function isWithin(range: string, outer: string): boolean {
-  const [network, bits] = (normalRange(range) ?? '').split('/');
-  const [, outerBits] = (normalRange(outer) ?? '').split('/');
-  return Number(bits) >= Number(outerBits) && new AddressList([outer]).has(network);
+  return after === null || !covers(before, after);
 }
 
 function isProvenOtherwise(before: StoredAuthentication, after: StoredAuthentication): boolean {
