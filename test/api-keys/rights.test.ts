@@ -209,7 +209,7 @@ for (const store of stores()) {
       const member = await makeMember(server);
       const call = await byKey(server, member, { expires_at: SOON });
       const lasting = await made({ permissions: [] }, await signedIn(server, member));
-      for (const kind of [{ kind: 'index' }, { kind: 'personal', for: 'apis' }, { kind: 'personal', for: 'admin' }]) {
+      for (const kind of [{ kind: 'index' }, { kind: 'personal', for: 'admin' }]) {
         for (const end of [{}, { expires_at: null }, { expires_at: LATER }]) {
           assertForbidden(await call('POST', '/api-keys', { ...kind, name: 'K', ...end }), '/expires_at');
         }

@@ -7,17 +7,11 @@ import { newId } from '../ids.ts';
 import { members } from '../members/members.ts';
 import { changesNothing, definedIn } from '../merge.ts';
 import type { Work } from '../work.ts';
+import { demandWithinActingKey } from './acting-key.ts';
 import type { ApiKeyChanges, ApiKeyDraft, ApiKeyRefresh } from './api-key-drafts.ts';
 import { newApiKey, proofOf } from './api-key-format.ts';
 import { actingMember, type Resolved, resolveApiKey } from './api-key-references.ts';
-import {
-  demandForeignKey,
-  demandOwnHands,
-  demandRightsOfKey,
-  demandScopesWithin,
-  isItsMember,
-  notYours,
-} from './api-key-rights.ts';
+import { demandForeignKey, demandOwnHands, demandRightsOfKey, isItsMember, notYours } from './api-key-rights.ts';
 import { addedGrants, NO_RIGHTS, widenedPlaces } from './api-key-widening.ts';
 import { type ApiKey, apiKeys, EARLIER_MAX } from './api-keys.ts';
 
@@ -33,7 +27,7 @@ export async function createApiKey(work: Work, draft: ApiKeyDraft): Promise<Mint
   const { permissions = [], role_ids = [], expires_at = null } = await demandSound(work, draft);
   const { roles: _, ...own } = draft;
   const owned = draft.kind === 'personal' ? personOf(work, draft) : await ownerOf(work, draft);
-  if (draft.kind === 'personal') await demandScopesWithin(work, { for: draft.for, permissions });
+  if (draft.kind === 'personal') await demandWithinActingKey(work, { ...draft, permissions });
   else await demandGrants(work, await addedGrants(work.storage, NO_RIGHTS, { permissions, role_ids }));
   demandEndWithinKey(principal, expires_at, '/expires_at');
   await requireOwner(work, owned.owner);
@@ -71,10 +65,11 @@ export async function changeApiKey(work: Work, before: ApiKey, changes: ApiKeyCh
   const after = { ...before, ...patch };
   const widened = widenedPlaces(before, after);
   demandForeignKey(principal, before, widened);
-  if (before.kind !== 'personal') await demandGrants(work, await addedGrants(work.storage, before, after));
+  const added = before.kind === 'personal' ? [] : await addedGrants(work.storage, before, after);
+  await demandGrants(work, added);
   if (after.owner !== before.owner) await demandGrants(work, [{ owner: after.owner, at: '/owner' }]);
   if (widened.length > 0) await demandRightsOfKey(work, after, widened);
-  if (widened.includes('/expires_at')) demandEndWithinKey(principal, after.expires_at, '/expires_at');
+  demandEndWithinKey(principal, after.expires_at, ...widened, ...added.map(({ at }) => at));
   return work.unit.replace(apiKeys, before, { ...patch, belongs_to: after.application_id ?? after.owner });
 }
 
@@ -133,6 +128,7 @@ export async function removeKeysOfMember(
 export async function demandRightsOfKeysOf(work: Work, applicationId: string, at: string): Promise<void> {
   for (const key of await work.storage.all(apiKeys, { application_id: applicationId })) {
     await demandRightsOfKey(work, key, [at]);
+    if (key.enabled) demandEndWithinKey(work.principal, key.expires_at, at);
     work.unit.require(apiKeys, key);
   }
 }

@@ -1,6 +1,6 @@
 /**
  * Who may get at an API key that holds rights. Beside platform owners: of a personal key its member; of another, the
- * member whose it is; and whoever could grant all that it holds. A personal key makes and extends none beyond itself.
+ * member whose it is; and whoever could grant all that it holds.
  */
 import { demandGrants, type Grant, grantsOfRoles } from '../access/may-grant.ts';
 import { isPlatformOwner, type Principal } from '../access/principal.ts';
@@ -8,7 +8,8 @@ import { roles } from '../apis/roles.ts';
 import { applications } from '../applications/applications.ts';
 import { DomainError } from '../errors.ts';
 import type { Work } from '../work.ts';
-import { type ApiKey, apiKeys } from './api-keys.ts';
+import { demandWithinActingKey } from './acting-key.ts';
+import type { ApiKey } from './api-keys.ts';
 
 /**
  * Demands the right to have what this key has: to be told it anew, to revive it, or to lift a restriction of it.
@@ -20,7 +21,7 @@ export async function demandRightsOfKey(work: Work, key: ApiKey, places: readonl
   if (isPlatformOwner(principal)) return;
   if (key.kind === 'personal') {
     if (!isItsMember(principal, key)) throw notYours(places);
-    return await demandScopesWithin(work, key, places);
+    return await demandWithinActingKey(work, key, places);
   }
   if (await isOwn(work, key)) return;
   const grants = await Promise.all(
@@ -45,29 +46,6 @@ export function demandOwnHands(principal: Principal, key: ApiKey): void {
     'forbidden',
     'This administers Latchkey: only its member or a platform owner changes or ends it.',
   );
-}
-
-/**
- * By a personal key one makes and extends only keys to the admin API that have no more of its scopes.
- * @param places what to point at; where left out, the permissions that go too far
- * @throws DomainError `forbidden`
- */
-export async function demandScopesWithin(
-  { principal, storage }: Work,
-  key: Pick<ApiKey, 'for' | 'permissions'> & { readonly id?: string },
-  places?: readonly string[],
-): Promise<void> {
-  if (key.for !== 'admin' || principal.kind !== 'member' || principal.key === null) return;
-  if (principal.key.id === key.id) return;
-  const acting = await storage.get(apiKeys, principal.key.id);
-  // One that names no scopes has all that its member has, as whatever is made by it may have.
-  if (acting?.permissions.length === 0) return;
-  const beyond = key.permissions.flatMap(({ scope }, index) =>
-    principal.scopes.has(scope) ? [] : [`/permissions/${index}`],
-  );
-  // To name none is to ask for all.
-  const wrong = key.permissions.length === 0 ? ['/permissions'] : beyond;
-  if (wrong.length > 0) throw notYours(places ?? wrong);
 }
 
 /** @throws DomainError `forbidden` where a key would lift its own restrictions */

@@ -115,12 +115,12 @@ export async function changeSecret(
   if (changesNothing(before, patch)) return before;
   await demandOwnerOver(work, [client]);
   const after = { ...before, ...patch };
-  const isEnabled = after.enabled && !before.enabled;
-  if (isEnabled) await demandRightsOf(work, [client], '/enabled');
-  if (endOf(after) > endOf(before)) {
-    await demandRightsOf(work, [client], '/expires_at');
-    demandEndWithinKey(work.principal, after.expires_at, '/expires_at');
-  }
+  const widened = [
+    ...(after.enabled && !before.enabled ? ['/enabled'] : []),
+    ...(endOf(after) > endOf(before) ? ['/expires_at'] : []),
+  ];
+  for (const at of widened) await demandRightsOf(work, [client], at);
+  demandEndWithinKey(work.principal, after.expires_at, ...widened);
   if (after.enabled === before.enabled) return work.unit.replace(clientSecrets, before, patch);
   return work.unit.replace(clientSecrets, before, { ...patch, tokens_valid_from: work.unit.at });
 }
