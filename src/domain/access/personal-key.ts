@@ -1,17 +1,15 @@
 /** Whether a personal key opens the admin API, and to whom. What the key itself restricts holds here as at any door. */
 import { readApiKey } from '../api-keys/presented-key.ts';
+import { type PolicyLookup, policiesOf } from '../catalogue/holding.ts';
 import type { KeyStanding } from '../catalogue/key-standing.ts';
 import { DomainError } from '../errors.ts';
 import type { Limits } from '../limits/limits.ts';
-import type { Policy } from '../limits/policies.ts';
 import { type AdminReach, type AdminScopeKnowledge, memberPrincipal } from './member-principal.ts';
 import type { MemberPrincipal } from './principal.ts';
 
 export interface PersonalKeyParts extends AdminReach {
-  readonly knowledge: AdminScopeKnowledge & {
-    keyStanding(id: string): Promise<KeyStanding | undefined>;
-    policy(id: string): Policy | undefined;
-  };
+  readonly knowledge: AdminScopeKnowledge &
+    PolicyLookup & { keyStanding(id: string): Promise<KeyStanding | undefined> };
   readonly limits: Pick<Limits, 'admit'>;
   /** Told of each use. */
   readonly onKeyUsed: (keyId: string, at: number) => void;
@@ -37,8 +35,7 @@ export async function admitPersonalKey(
   if (member === null || !isForAdministration(standing, knowledge.apiByIdentifier(parts.resource)?.id))
     return undefined;
   if (!restrictions.every(({ addresses }) => addresses === null || addresses.has(address))) return undefined;
-  const policyIds = new Set(restrictions.flatMap(({ policyId }) => policyId ?? []));
-  const policies = [...policyIds].flatMap((id) => knowledge.policy(id) ?? []);
+  const policies = policiesOf(knowledge, standing);
   if (policies.length > 0) {
     const admission = await limits.admit(key.id, policies);
     if (!admission.admitted) throw limitReached(admission.retry_after_seconds);
