@@ -49,6 +49,31 @@ for (const store of stores()) {
       for (const { api_key } of [second, third]) assert.equal(await verdict(api_key), 'allowed');
     });
 
+    test('a report of the current key ends those in their grace with it', async (t) => {
+      const { server, made, verdict } = await furnished(t, store);
+      const first = await made();
+      const path = `/api-keys/${first.id}`;
+      const second = expectStatus(await server.call('POST', `${path}/refresh`, { grace_seconds: 600 }), 201);
+      assert.equal(await verdict(first.api_key), 'allowed');
+      expectStatus(await report(server.issuer, { api_key: second.api_key }), 202);
+      for (const { api_key } of [first, second]) assert.equal(await verdict(api_key), 'revoked');
+      // Reported too, the older one takes nothing back.
+      expectStatus(await report(server.issuer, { api_key: first.api_key }), 202);
+      assert.equal(await verdict(second.api_key), 'revoked');
+      assert.equal(await verdict(first.api_key), 'invalid');
+    });
+
+    test('a refresh after a leak gives no grace to the keys before it', async (t) => {
+      const { server, made, verdict } = await furnished(t, store);
+      const first = await made();
+      const path = `/api-keys/${first.id}/refresh`;
+      const second = expectStatus(await server.call('POST', path, { grace_seconds: 600 }), 201);
+      expectStatus(await report(server.issuer, { api_key: second.api_key }), 202);
+      const third = expectStatus(await server.call('POST', path, { grace_seconds: 600 }), 201);
+      for (const { api_key } of [first, second]) assert.equal(await verdict(api_key), 'invalid');
+      assert.equal(await verdict(third.api_key), 'allowed');
+    });
+
     test('a personal key that was reported opens the admin API no more', async (t) => {
       const { server } = await furnished(t, store);
       const { headers } = await personalKey(server, await makeMember(server));

@@ -21,8 +21,9 @@ export async function genuineKeys(storage: Storage, texts: readonly string[]): P
 }
 
 /**
- * Ends a key that leaked: the current one until its record is refreshed, one in its grace for good. The record's other
- * keys did not leak: were they ended too, an old key would be enough to stop whoever has replaced it.
+ * Ends a key that leaked. With the current one end those in their grace, for who had that may have had them too, and its
+ * record stays refused until it is refreshed. One in its grace ends alone, for good: else an old key would be enough to
+ * stop whoever has replaced it.
  * @returns the record's id; undefined where there was nothing to end
  */
 export async function endLeakedKey(
