@@ -201,6 +201,19 @@ for (const store of stores()) {
       assert.equal(await verdict(key.api_key), 'wrong_api');
     });
 
+    test('a key to the admin API has none of its member’s roles at APIs, whatever they give him', async (t) => {
+      const { server, read, write, verdict, made } = await furnished(t, store);
+      const role = expectStatus(await server.call('POST', '/roles', { name: 'both', permissions: [read, write] }), 201);
+      const call = await signedIn(server, await makeMember(server, { role_ids: [role.id] }));
+      const [apis, admin] = await Promise.all(
+        ['apis', 'admin'].map((purpose) => made({ kind: 'personal', for: purpose, permissions: [] }, call)),
+      );
+      assert.equal(await verdict(apis.api_key, { scopes: ['things:read'] }), 'allowed');
+      for (const question of [{}, { scopes: ['things:read'] }, { roles: ['both'] }]) {
+        assert.equal(await verdict(admin.api_key, question), 'wrong_api', JSON.stringify(question));
+      }
+    });
+
     test('a key of an application takes only its access profiles, and goes with it', async (t) => {
       const { server, api, application, made } = await furnished(t, store);
       const other = await registerApplication(server);

@@ -36,8 +36,9 @@ for (const store of stores()) {
       const given = await made({ owner: developer.id });
       const ofApplication = await made(bound);
       const personal = await made({ kind: 'personal', for: 'admin', permissions: [] }, call);
+      const madeThere = await made({ ...bound, permissions: [] }, call);
       const foreign = [await made(), await made({ permissions: [] }, others)];
-      const mine = [own, given, ofApplication, personal];
+      const mine = [own, given, ofApplication, madeThere, personal];
       const list = expectStatus(await call('GET', '/api-keys'), 200);
       assert.deepEqual(new Set(list.data.map(({ id }: { id: string }) => id)), new Set(mine.map(({ id }) => id)));
       for (const { id } of mine) expectStatus(await call('GET', `/api-keys/${id}`), 200);
@@ -54,11 +55,17 @@ for (const store of stores()) {
           assert.deepEqual([answer.status, answer.text], [404, absent.text], `${method} ${path}`);
         }
       }
-      assert.equal(expectStatus(await server.call('GET', '/api-keys'), 200).data.length, 6);
-      // What an application's new owner does not own goes over to him with it.
+      assert.equal(expectStatus(await server.call('GET', '/api-keys'), 200).data.length, 7);
+      // Its keys go over with an application, whoever made them.
       expectStatus(await server.call('PATCH', `/applications/${application.id}`, { owner: other.id }), 200);
-      assert.equal((await call('GET', `/api-keys/${ofApplication.id}`)).status, 404);
-      expectStatus(await others('GET', `/api-keys/${ofApplication.id}`), 200);
+      for (const { id } of [ofApplication, madeThere]) {
+        assert.deepEqual([(await call('GET', `/api-keys/${id}`)).text], [absent.text]);
+        assert.equal((await call('POST', `/api-keys/${id}/refresh`)).status, 404);
+        expectStatus(await others('GET', `/api-keys/${id}`), 200);
+      }
+      const left = expectStatus(await call('GET', '/api-keys'), 200).data;
+      const kept = [own, given, personal];
+      assert.deepEqual(new Set(left.map(({ id }: { id: string }) => id)), new Set(kept.map(({ id }) => id)));
     });
 
     test('a developer makes no key for another, nor of an application that is not his', async (t) => {
@@ -201,6 +208,27 @@ for (const store of stores()) {
       for (const { id } of Object.values(keys)) {
         expectStatus(await call('POST', `/api-keys/${id}/refresh`), 201);
         expectStatus(await (await signedIn(server, platformOwner))('POST', `/api-keys/${id}/refresh`), 201);
+      }
+    });
+
+    test('who may change a person’s key for APIs takes roles and permissions from it, and gives none back', async (t) => {
+      const { server, read, write, made } = await furnished(t, store);
+      for (const name of ['reader', 'writer']) {
+        expectStatus(await server.call('POST', '/roles', { name, permissions: [read, write] }), 201);
+      }
+      const call = await signedIn(server, await makeMember(server));
+      const robot = await machine(server, ['api-keys:write'], [read, write]);
+      const acting = await byKey(server, await makeMember(server, { position: 'platform_owner' }));
+      for (const other of [robot, acting]) {
+        const draft = { kind: 'personal', for: 'apis', roles: ['reader', 'writer'], permissions: [read, write] };
+        const { id } = await made(draft, call);
+        const change = (body: object) => other('PATCH', `/api-keys/${id}`, body);
+        expectStatus(await change({ roles: ['reader'], permissions: [read] }), 200);
+        for (const roles of [[], ['reader', 'writer'], ['writer']]) assertForbidden(await change({ roles }), '/roles');
+        for (const permissions of [[], [read, write]]) {
+          assertForbidden(await change({ permissions }), '/permissions');
+        }
+        expectStatus(await call('PATCH', `/api-keys/${id}`, { roles: [], permissions: [] }), 200);
       }
     });
 
