@@ -116,19 +116,30 @@ for (const store of stores()) {
     test('narrowing, renaming and disabling need no rights', async (t) => {
       const { a, orders, stock, profile, path } = await restricted(t);
       await a.must(200, 'PATCH', path, { collections: [orders.id, stock.id], enabled: true, policy_id: null });
-      const policy = await a.must(201, 'POST', '/policies', { name: 'Shorter', ...LIMITED });
       const bearer = a.machine(SCOPES);
       const narrower = [
         { name: 'Renamed' },
         { collections: [stock.id] },
         { allowed_ips: ['192.0.2.128/25', '::ffff:192.0.2.1'] },
-        { policy_id: policy.id },
         { enabled: false },
       ];
       for (const body of narrower) await a.must(200, 'PATCH', path, body, { bearer });
       await a.must(200, 'PATCH', path, { authentication: { single_use: false } });
       await a.must(200, 'PATCH', path, { authentication: { single_use: true } }, { bearer });
       assert.equal((await a.must(200, 'GET', path)).id, profile.id);
+    });
+
+    test('a first policy narrows holders of tokens, and may widen what clients sign', async (t) => {
+      const { a, api, policy, path } = await restricted(t);
+      await a.must(200, 'PATCH', path, { policy_id: null });
+      const weak = a.machine(SCOPES, [{ api_id: api.id, scope: 'orders:read' }]);
+      const strong = a.machine(SCOPES, [{ api_id: api.id, scope: 'orders:audit' }]);
+      const first = { policy_id: policy.id };
+      const refused = await a.call('PATCH', path, first, { bearer: weak });
+      assert.deepEqual([refused.status, placesOf(refused)], [403, ['/policy_id']]);
+      await a.must(200, 'PATCH', path, first, { bearer: strong });
+      await a.must(200, 'PATCH', path, { policy_id: null, authentication: { method: 'token' } });
+      await a.must(200, 'PATCH', path, first, { bearer: weak });
     });
 
     test('an API comes into a profile only by who holds something there', async (t) => {

@@ -60,8 +60,7 @@ function widenedMembers(before: Narrowing, after: Narrowing): string[] {
   return [
     ...(after.collection_ids.some((id) => !before.collection_ids.includes(id)) ? ['/collections'] : []),
     ...(isWider(before.allowed_ips, after.allowed_ips) ? ['/allowed_ips'] : []),
-    // Which of two policies is the stricter nobody can tell.
-    ...(before.policy_id !== null && before.policy_id !== after.policy_id ? ['/policy_id'] : []),
+    ...(isLoosened(before, after) ? ['/policy_id'] : []),
     ...(isProvenOtherwise(before.authentication, after.authentication) ? ['/authentication'] : []),
     ...(after.enabled && !before.enabled ? ['/enabled'] : []),
   ];
@@ -70,6 +69,15 @@ function widenedMembers(before: Narrowing, after: Narrowing): string[] {
 function isWider(before: readonly string[] | null, after: readonly string[] | null): boolean {
   if (before === null) return false;
   return after === null || !covers(before, after);
+}
+
+/**
+ * Which of two policies is the stricter nobody can tell. A first one only limits, but for JWTs that clients sign: those live
+ * for as long as it says, where without one they live for minutes.
+ */
+function isLoosened(before: Narrowing, after: Narrowing): boolean {
+  if (before.policy_id === after.policy_id) return false;
+  return before.policy_id !== null || after.authentication.method === 'jwt';
 }
 
 function isProvenOtherwise(before: StoredAuthentication, after: StoredAuthentication): boolean {
