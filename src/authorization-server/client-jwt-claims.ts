@@ -48,7 +48,10 @@ export function timeliness(
 }
 
 function isJti(value: unknown): value is string | null {
-  return value === null || (typeof value === 'string' && value !== '' && value.length <= LONGEST_JTI);
+  if (value === null) return true;
+  if (typeof value !== 'string' || value === '' || value.length > LONGEST_JTI) return false;
+  // A store may keep half a surrogate as something else, and NUL not at all: what was used once would be unknown again.
+  return value.isWellFormed() && !value.includes('\0');
 }
 
 function isTime(value: unknown): value is number {

@@ -18,6 +18,8 @@ const REMEMBERED = 10_000;
 const LONGEST_TOKEN = 8_192;
 /** How far ahead `exp` may be, in seconds, where the profile's policy says nothing of lifetimes. */
 const LONGEST_LIFE_SECONDS = 300;
+/** How many keys of a set are tried for a JWT that does not name its own: each try costs a signature. */
+const TRIED_KEYS = 4;
 // Each brings a key of its own, or an extension that is not understood (RFC 8725 section 3.10, RFC 7515 section 4.1.11).
 const REFUSED_HEADERS = ['jwk', 'jku', 'x5u', 'x5c', 'crit', 'b64', 'zip'];
 const INVALID: ReadCredential = { outcome: 'invalid' };
@@ -102,7 +104,7 @@ export class ClientJwtReader {
     return undefined;
   }
 
-  /** The keys that may have signed: a `kid` chooses among the profile's own, nothing else. */
+  /** The keys that may have signed: a `kid` chooses among the profile's own, nothing else; without, the first few are tried. */
   #candidates({ standing, profile }: Signer, kid: unknown): readonly VerifyingKey[] {
     if (kid !== undefined && typeof kid !== 'string') return [];
     // The rule is held where keys are registered. Of two that are registered at the same moment, neither is believed.
@@ -110,7 +112,8 @@ export class ClientJwtReader {
     const keys = this.#keys.of(profile).filter((one) => one.thumbprint === null || !proving.has(one.thumbprint));
     const isAlone = profile.authentication.method === 'jwt' && profile.authentication.jwks === null;
     // One key alone, without a name of its own, is meant whatever it is called.
-    return kid === undefined || isAlone ? keys : keys.filter((one) => one.kid === kid);
+    if (isAlone) return keys;
+    return kid === undefined ? keys.slice(0, TRIED_KEYS) : keys.filter((one) => one.kid === kid);
   }
 
   #inTime(claims: ClientJwtClaims, { standing }: Signer): ReadCredential {

@@ -1,6 +1,6 @@
 /** `/access-profiles`: the noun, its mistakes, what keeps it, and which clients are under it. */
 import assert from 'node:assert/strict';
-import { generateKeyPairSync } from 'node:crypto';
+import { createPublicKey, generateKeyPairSync } from 'node:crypto';
 import { describe, type TestContext, test } from 'node:test';
 import { accessProfiles } from '../../src/domain/applications/access-profiles.ts';
 import { type Answer, admin, furnish, ORDERS } from '../admin-api/admin.ts';
@@ -105,6 +105,7 @@ for (const store of stores()) {
       const [p256, p384, secp] = [ec('P-256'), ec('P-384'), ec('secp256k1')];
       const weak = generateKeyPairSync('rsa', { modulusLength: 1024 }).publicKey;
       const pss = generateKeyPairSync('rsa-pss', { modulusLength: 2048 }).publicKey;
+      const slow = { ...rsaJwk(), e: Buffer.alloc(8, 0xff).toString('base64url') };
       const ed448 = generateKeyPairSync('ed448').publicKey;
       const privatePem = p256.privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
       const es = { method: 'jwt', algorithm: 'ES256' };
@@ -137,6 +138,14 @@ for (const store of stores()) {
           ['/jwks/keys/0'],
         ],
         'RSA of 1024 bits': [{ ...es, algorithm: 'RS256', public_key: pemOf(weak) }, ['/public_key']],
+        'RSA with a huge exponent, as PEM': [
+          { ...es, algorithm: 'RS256', public_key: pemOf(createPublicKey({ key: slow, format: 'jwk' })) },
+          ['/public_key'],
+        ],
+        'RSA with a huge exponent, in a set': [
+          { ...es, algorithm: 'RS256', jwks: { keys: [rsaJwk(), slow] } },
+          ['/jwks/keys/1'],
+        ],
         'RSA with its own padding': [{ ...es, algorithm: 'PS256', public_key: pemOf(pss) }, ['/public_key']],
         Ed448: [{ ...es, algorithm: 'EdDSA', public_key: pemOf(ed448) }, ['/public_key']],
         'something unknown': [{ ...HS, kid: 'x' }, ['/kid']],

@@ -122,6 +122,9 @@ for (const store of stores()) {
         'a jti that is a number': { jti: 7 },
         'an empty jti': { jti: '' },
         'a long jti': { jti: 'x'.repeat(256) },
+        'a jti with half a surrogate': { jti: 'x\ud83d' },
+        'a jti with the other half': { jti: '\ude00x' },
+        'a jti with NUL': { jti: 'x\0' },
       };
       for (const [name, claims] of Object.entries(refused)) {
         assert.deepEqual(
@@ -133,6 +136,7 @@ for (const store of stores()) {
       const accepted: Record<string, object> = {
         'no jti': { jti: undefined },
         'a jti of 255': { jti: 'x'.repeat(255) },
+        'a jti beyond the basic plane': { jti: '\u{1f600}' },
         'no iat': { iat: undefined },
         'five minutes': { exp: now() + 300 },
         'a clock that is fast': { iat: now() + 20, nbf: now() + 20, exp: now() + 60 },
@@ -310,6 +314,20 @@ for (const store of stores()) {
       await new Promise((resolve) => setTimeout(resolve, 1_500));
       assert.equal((await verify(await sign(key.privateKey, 'ES256'))).reason, 'invalid');
       assert.equal((await verify(await sign(other.privateKey, 'ES256'))).allowed, true);
+    });
+
+    test('of a set only the first four keys are tried for a JWT that names none; a name reaches each', async (t) => {
+      const keys = await Promise.all(Array.from({ length: 5 }, () => keyFor('ES256')));
+      const authentication = { method: 'jwt', algorithm: 'ES256', jwks: { keys: keys.map(({ jwk }) => jwk) } };
+      const { sign, verify } = await furnished(t, store, { profile: { authentication } });
+      for (const [index, { privateKey, kid }] of keys.entries()) {
+        assert.equal((await verify(await sign(privateKey, 'ES256'))).allowed, index < 4, `key ${index}`);
+        assert.equal(
+          (await verify(await sign(privateKey, 'ES256', { header: { kid } }))).allowed,
+          true,
+          `key ${index}`,
+        );
+      }
     });
 
     test('an API that is registered later is reached only through a collection', async (t) => {

@@ -14,6 +14,8 @@ const ALGORITHMS: Readonly<Record<string, readonly string[]>> = {
 };
 const RSA_BITS_MIN = 2048;
 const RSA_BITS_MAX = 8192;
+// A signature costs its verifier as many steps as the exponent has bits: with a huge one each would take seconds.
+const RSA_EXPONENT_BITS_MAX = 32n;
 const MEMBER_NAME = /^[A-Za-z0-9_#:/-]{1,100}$/;
 
 /** @returns everything that is wrong with the keys, pointing below `at` */
@@ -75,9 +77,15 @@ function whatIsWrongWithKey(jwk: PublicJwks['keys'][number]): string | undefined
   try {
     // Its members are checked by what reads it.
     const key = createPublicKey({ key: jwk as JsonWebKey, format: 'jwk' });
-    const bits = key.asymmetricKeyDetails?.modulusLength;
-    if (bits === undefined || (bits >= RSA_BITS_MIN && bits <= RSA_BITS_MAX)) return undefined;
-    return `must have ${RSA_BITS_MIN} to ${RSA_BITS_MAX} bits`;
+    const { modulusLength: bits, publicExponent: exponent } = key.asymmetricKeyDetails ?? {};
+    if (bits !== undefined && (bits < RSA_BITS_MIN || bits > RSA_BITS_MAX)) {
+      return `must have ${RSA_BITS_MIN} to ${RSA_BITS_MAX} bits`;
+    }
+    // With 1 a signature is the text itself, which anyone can write.
+    if (exponent !== undefined && (exponent < 3n || exponent >> RSA_EXPONENT_BITS_MAX > 0n)) {
+      return `must have a public exponent from 3 to ${RSA_EXPONENT_BITS_MAX} bits; 65537 is usual`;
+    }
+    return undefined;
   } catch {
     return 'is no public key that can be read';
   }
