@@ -27,6 +27,9 @@ const Email = z.string().max(254);
 // What is too long for a password is wrong, like any other.
 const Password = z.string().max(1000);
 
+// Anybody may send these, as many at once as he likes; 8 KB are more than it takes.
+const STRANGERS_BODY_BYTES = 8 * 1024;
+
 const SignIn = z
   .strictObject({ email: Email, password: Password })
   .meta({ id: 'SignIn', example: { email: 'ada@example.com', password: 'correct horse battery staple' } });
@@ -69,10 +72,12 @@ export const sessionOperations = [
     path: '/session',
     operation_id: 'signIn',
     summary: 'Sign in',
-    description: 'Sets the cookie of the session. Too many wrong passwords from one source are refused for a while.',
+    description:
+      'Sets the cookie of the session, and ends the one of which a cookie came along. Too many wrong passwords from one source are refused for a while.',
     tag,
     scope: null,
     body: SignIn,
+    body_limit_bytes: STRANGERS_BODY_BYTES,
     status: 201,
     result: SessionView,
     find: demandOwnOrigin,
@@ -149,6 +154,7 @@ export const sessionOperations = [
     tag,
     scope: null,
     body: LinkRedemption,
+    body_limit_bytes: STRANGERS_BODY_BYTES,
     // Whether the link counts is told only to who could redeem it.
     check: ({ body }) => redemptionMistakes(body),
     status: 201,
@@ -172,7 +178,9 @@ async function demandOwnOrigin({ request, services }: Entry): Promise<undefined>
 }
 
 function whenceOf({ request, services }: Entry): Whence {
-  return { address: request.address, device: request.cookie(deviceCookieName(services.issuer)) };
+  const { issuer } = services;
+  const [device, session] = [deviceCookieName(issuer), sessionCookieName(issuer)].map((name) => request.cookie(name));
+  return { address: request.address, device, session };
 }
 
 /** One answer for whatever is wrong: who is a member is told to nobody. */

@@ -96,6 +96,8 @@ export interface Declaration<
   readonly reach?: Reach;
   readonly query?: Query;
   readonly body?: Body;
+  /** How long a body may be, in bytes, where the usual limit is more than anybody should send. */
+  readonly body_limit_bytes?: number;
   /** An action on the one thing that the path names (`/api-keys/:id/refresh`): `If-Match` is about that. */
   readonly acts_on_one?: boolean;
   /** The body is one of these files instead of JSON. */

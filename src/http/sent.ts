@@ -20,17 +20,17 @@ export interface Sent {
 
 /** @throws HttpError `too_large`, `unsupported_media_type`; DomainError `malformed` where the body is no JSON */
 export async function receive<Services>(ctx: Context, operation: Operation<Services>): Promise<Sent> {
-  const { upload, method, scope, query: querySchema } = operation;
+  const { upload, method, scope, query: querySchema, body_limit_bytes } = operation;
   const { value: query, readable: readableQuery, mistakes } = checkQuery(querySchema, ctx.querystring);
   // What is answered to nobody in particular, or with cookies, is not kept to be answered again.
   const key = method === 'post' && scope !== null ? attempt(() => idempotencyKeyOf(ctx)) : {};
   const sent = { key: key.value, query, readableQuery, mistakes: [...mistakes, ...(key.mistakes ?? [])] };
   if (upload) {
     const type = contentTypeOf(ctx.req, upload);
-    return { ...sent, upload: { type, bytes: await readBytes(ctx.req) } };
+    return { ...sent, upload: { type, bytes: await readBytes(ctx.req, body_limit_bytes) } };
   }
   if (bodySchemaOf(operation) === undefined) return sent;
-  const bytes = await readBytes(ctx.req);
+  const bytes = await readBytes(ctx.req, body_limit_bytes);
   if (bytes.length > 0) contentTypeOf(ctx.req, jsonTypesFor(method));
   else if (method === 'patch')
     throw new DomainError('malformed', 'The body is empty: it did not arrive, or was not sent.');

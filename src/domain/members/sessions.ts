@@ -79,6 +79,20 @@ export async function endSessionsOf(
   for (const session of await storage.all(sessions, { member_id: memberId })) unit.remove(sessions, session);
 }
 
+/**
+ * Ends the session with this token, whether it counts or not, where it is of somebody else than `but`: who comes in again
+ * in the same browser leaves none behind that nobody sees any more.
+ * @param but whose sessions the unit ends already
+ */
+export async function endSessionWith(
+  { storage, unit }: { storage: Storage; unit: Unit },
+  token: string | undefined,
+  but?: string,
+): Promise<void> {
+  const session = token === undefined ? undefined : await storage.get(sessions, sessionIdOf(token));
+  if (session !== undefined && session.member_id !== but) unit.remove(sessions, session);
+}
+
 /** Ends one session. */
 export function endSession(unit: Unit, session: Session): void {
   unit.remove(sessions, session);

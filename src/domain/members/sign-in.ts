@@ -6,7 +6,7 @@ import type { Guessing } from './guessing.ts';
 import { findDevice, rememberDevice } from './known-devices.ts';
 import { canSignIn, EmailAddress, type Member, members } from './members.ts';
 import { type PasswordHashing, passwordMistakes } from './passwords.ts';
-import { endSessionsOf, type Session, startSession } from './sessions.ts';
+import { endSessionsOf, endSessionWith, type Session, startSession } from './sessions.ts';
 import { linkRefused, prepareRedemption, type Redemption, redeemSignInLink, removeLinksOf } from './sign-in-links.ts';
 
 interface Inventory {
@@ -26,6 +26,8 @@ export interface Whence {
   readonly address: string | undefined;
   /** The token of the device's cookie. */
   readonly device: string | undefined;
+  /** The token of the session's cookie, which ends when another session begins in the same browser. */
+  readonly session?: string | undefined;
 }
 
 /** A session that has begun, with what is shown this once. */
@@ -71,12 +73,13 @@ async function judge(
 }
 
 /**
- * Begins a session of a member whose password was judged right.
+ * Begins a session of a member whose password was judged right, and ends the browser's former one.
  * @returns undefined where he may not come in any more, or by another password only
  */
 export async function signIn(work: Inventory, judged: Member, whence: Whence): Promise<SignedIn | undefined> {
   const member = await work.storage.get(members, judged.id);
   if (member === undefined || !canSignIn(member) || member.password_hash !== judged.password_hash) return undefined;
+  await endSessionWith(work, whence.session);
   return await begin(work, member, whence);
 }
 
@@ -94,14 +97,16 @@ export async function judgeLink(
   return prepared;
 }
 
-/** Redeems a link and begins a session. @throws DomainError `forbidden`, `invalid` */
+/** Redeems a link, begins a session and ends the browser's former one. @throws DomainError `forbidden`, `invalid` */
 export async function comeInByLink(
   work: Inventory,
   redemption: Redemption,
   prepared: { password_hash: string },
   whence: Whence,
 ): Promise<SignedIn> {
-  return await begin(work, await redeemSignInLink(work, redemption, prepared), whence);
+  const member = await redeemSignInLink(work, redemption, prepared);
+  await endSessionWith(work, whence.session, member.id);
+  return await begin(work, member, whence);
 }
 
 /** A member's change of his own password. */
