@@ -53,6 +53,18 @@ for (const store of stores()) {
       assert.equal((await browser.signIn(email)).status, 429);
     });
 
+    test('a device that is known guesses others’ passwords as any source does', async (t) => {
+      const server = await running(t, store, BEHIND_PROXY);
+      const member = await invited(server, {}, GUESSER);
+      const victim = await invited(server, {}, HOME);
+      for (let count = 0; count < 5; count++) {
+        assert.equal((await member.browser.signIn(victim.email, `guess ${count}`)).status, 401);
+      }
+      const another = new Browser(server, GUESSER);
+      assert.equal((await another.signIn(victim.email)).status, 429, 'its guesses count for its source');
+      assert.equal((await member.browser.signIn(member.email)).status, 201, 'and not for the device');
+    });
+
     test('a flood from everywhere is refused, and known devices, open sessions and new clients do not feel it', async (t) => {
       const server = await running(t, store, BEHIND_PROXY);
       const { email, browser } = await invited(server, {}, HOME);
@@ -217,6 +229,17 @@ describe('the limits on guessing', () => {
       );
     }
     assert.ok(await guessing.attempt(first, right), 'the longest untouched are forgotten');
+  });
+
+  test('a source that is over its limit pushes nobody’s count out of the memory', async () => {
+    const guessing = new Guessing();
+    for (let count = 0; count < 50; count++) {
+      await guessing.attempt({ account: `first${count}`, address: GUESSER }, wrong);
+    }
+    const other = { account: 'a', address: HOME };
+    for (let count = 0; count < 5; count++) await guessing.attempt(other, wrong);
+    for (let count = 0; count < 20_001; count++) await refused(guessing, { account: `${count}`, address: GUESSER });
+    await refused(guessing, other);
   });
 
   async function refused(guessing: Guessing, guess: Parameters<Guessing['attempt']>[0]): Promise<void> {
