@@ -57,7 +57,7 @@ export type ApiKey = z.infer<typeof ApiKey>;
 
 export const apiKeys: Table<ApiKey> = {
   name: 'api_keys',
-  indexes: ['application_id', 'member_id', 'belongs_to', 'access_profile_id'],
+  indexes: ['application_id', 'member_id', 'belongs_to', 'access_profile_id', 'policy_id'],
   search: (key) => [key.id, key.name],
   references: (key) => [
     ...[key.owner, key.application_id, key.member_id, key.access_profile_id, key.policy_id].filter((id) => id !== null),
@@ -65,4 +65,31 @@ export const apiKeys: Table<ApiKey> = {
     ...key.role_ids,
   ],
   feed: true,
+  audit: {
+    noun: 'api_key',
+    members: {
+      kind: 'shown',
+      name: 'shown',
+      owner: 'shown',
+      application_id: 'shown',
+      environment: 'shown',
+      member_id: 'shown',
+      for: 'shown',
+      permissions: 'shown',
+      role_ids: 'shown',
+      resources: 'shown',
+      access_profile_id: 'shown',
+      allowed_ips: 'shown',
+      policy_id: 'shown',
+      expires_at: 'shown',
+      enabled: 'shown',
+      leaked_at: 'shown',
+      current: ({ hint }) => ({ hint }),
+      earlier: (proofs) => proofs.map(({ hint, ends_at }) => ({ hint, ends_at })),
+      last_used_at: 'unlogged',
+      use_count: 'unlogged',
+      belongs_to: 'unlogged',
+    },
+    belongsTo: (key) => key.belongs_to,
+  },
 };

@@ -2,6 +2,8 @@
 import { demandLastingKey } from '../access/key-expiry.ts';
 import { demandOwnerOver } from '../access/may-grant.ts';
 import type { Inquirer } from '../access/visibility.ts';
+import { demandOwnHands } from '../api-keys/api-key-rights.ts';
+import { apiKeys } from '../api-keys/api-keys.ts';
 import { clients } from '../clients/clients.ts';
 import { invalid, type Mistake, notFound } from '../errors.ts';
 import { newId } from '../ids.ts';
@@ -73,8 +75,10 @@ export async function changeProfile(
   const after: AccessProfile = { ...before, ...patch };
   const holders = await work.storage.all(clients, { access_profile_id: before.id });
   await demandOwnerOver(work, holders);
+  const keys = await work.storage.all(apiKeys, { access_profile_id: before.id });
+  for (const key of keys) demandOwnHands(work.principal, key);
   await demandCollections(work, application, after.collection_ids, before.collection_ids);
-  await demandWidening(work, before, after, holders);
+  await demandWidening(work, before, after, { clients: holders, keys });
   return work.unit.replace(accessProfiles, before, patch);
 }
 

@@ -50,9 +50,15 @@ export const AccessProfile = z.object({
 });
 export type AccessProfile = z.infer<typeof AccessProfile>;
 
+function withoutSecret(authentication: StoredAuthentication): object {
+  if (authentication.method === 'token') return authentication;
+  const { sealed_secret: _, ...shown } = authentication;
+  return shown;
+}
+
 export const accessProfiles: Table<AccessProfile> = {
   name: 'access_profiles',
-  indexes: ['application_id'],
+  indexes: ['application_id', 'policy_id'],
   search: (profile) => [profile.name],
   references: ({ application_id, collection_ids, policy_id }) => [
     application_id,
@@ -61,6 +67,19 @@ export const accessProfiles: Table<AccessProfile> = {
   ],
   parent: (profile) => profile.application_id,
   feed: true,
+  audit: {
+    noun: 'access_profile',
+    members: {
+      application_id: 'shown',
+      name: 'shown',
+      collection_ids: 'shown',
+      policy_id: 'shown',
+      allowed_ips: 'shown',
+      authentication: withoutSecret,
+      enabled: 'shown',
+    },
+    belongsTo: (profile) => profile.application_id,
+  },
 };
 
 /** @returns where the secret of a profile is sealed to */

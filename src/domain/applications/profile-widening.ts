@@ -6,8 +6,8 @@ import { isDeepStrictEqual } from 'node:util';
 import { covers } from '../access/address-spans.ts';
 import { demandLastingKey } from '../access/key-expiry.ts';
 import { demandGrants, demandRightsOf, type Grant } from '../access/may-grant.ts';
-import { demandRightsOfKey } from '../api-keys/api-key-rights.ts';
-import { apiKeys } from '../api-keys/api-keys.ts';
+import { demandForeignKey, demandRightsOfKey } from '../api-keys/api-key-rights.ts';
+import { type ApiKey, apiKeys } from '../api-keys/api-keys.ts';
 import { collections } from '../apis/collections.ts';
 import type { Client } from '../clients/clients.ts';
 import type { Storage } from '../store.ts';
@@ -17,18 +17,25 @@ import { type Application, applications } from './applications.ts';
 
 type Narrowing = Pick<AccessProfile, 'collection_ids' | 'policy_id' | 'allowed_ips' | 'authentication' | 'enabled'>;
 
+/** Whoever is under a profile. */
+export interface Holders {
+  readonly clients: readonly Client[];
+  readonly keys: readonly ApiKey[];
+}
+
 /** @throws DomainError `forbidden`, pointing at what would widen the profile */
 export async function demandWidening(
   work: Work,
   before: AccessProfile,
   after: Narrowing,
-  holders: readonly Client[],
+  { clients, keys }: Holders,
 ): Promise<void> {
   const places = widenedMembers(before, after);
   if (places.length === 0) return;
-  for (const at of places) await demandRightsOf(work, holders, at);
-  for (const key of await work.storage.all(apiKeys, { access_profile_id: before.id })) {
+  for (const at of places) await demandRightsOf(work, clients, at);
+  for (const key of keys) {
     work.unit.require(apiKeys, key);
+    demandForeignKey(work.principal, key, places);
     await demandRightsOfKey(work, key, places);
   }
   const isNewlyProven = isProvenOtherwise(before.authentication, after.authentication);

@@ -1,10 +1,12 @@
 /**
  * What may be done with policies. There is no rule of granting here: a policy hands out nothing, and how much may be
  * asked is decided by whoever may write policies, which is for platform owners and the machines that they let do it.
- * Only what limits himself nobody changes who does not stand for a platform owner.
+ * Only what limits himself, or what administers Latchkey, nobody changes who does not stand for a platform owner.
  */
 import { z } from 'zod';
+import { demandOwnerOver } from '../access/may-grant.ts';
 import { isPlatformOwner } from '../access/principal.ts';
+import { demandOwnHands } from '../api-keys/api-key-rights.ts';
 import { apiKeys } from '../api-keys/api-keys.ts';
 import { accessProfiles } from '../applications/access-profiles.ts';
 import { clients } from '../clients/clients.ts';
@@ -68,7 +70,9 @@ export async function changePolicy(work: Work, before: Policy, changes: PolicyCh
   const mistakes = policyMistakes(before, changes);
   if (mistakes.length > 0) throw invalid(mistakes);
   const patch = merged(before, changes) as Partial<Policy>;
-  return changesNothing(before, patch) ? before : unit.replace(policies, before, patch);
+  if (changesNothing(before, patch)) return before;
+  await demandUnderNoAdministration(work, before);
+  return unit.replace(policies, before, patch);
 }
 
 /** @throws DomainError at the commit `conflict` while a profile or a key names it */
@@ -88,6 +92,22 @@ async function demandForeignPolicy({ storage, principal }: Work, policy: Policy)
   const isUnder = profile?.policy_id === policy.id || (own && 'policy_id' in own && own.policy_id === policy.id);
   if (!isUnder) return;
   throw new DomainError('forbidden', 'This policy limits who asks: let a platform owner change it.');
+}
+
+/**
+ * With limits that nobody can keep one could shut out those who administer Latchkey.
+ * @throws DomainError `forbidden` where their clients or keys are under the policy, by themselves or by an access profile
+ */
+async function demandUnderNoAdministration(work: Work, policy: Policy): Promise<void> {
+  const { storage, principal } = work;
+  if (isPlatformOwner(principal)) return;
+  const profileIds = (await storage.all(accessProfiles, { policy_id: policy.id })).map(({ id }) => id);
+  await demandOwnerOver(work, await storage.all(clients, { access_profile_id: profileIds }));
+  const keys = [
+    ...(await storage.all(apiKeys, { policy_id: policy.id })),
+    ...(await storage.all(apiKeys, { access_profile_id: profileIds })),
+  ];
+  for (const key of keys) demandOwnHands(principal, key);
 }
 
 function merged(before: Policy, changes: PolicyChanges): Partial<PolicyChanges> {

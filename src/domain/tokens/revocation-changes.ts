@@ -1,7 +1,7 @@
 /** Revoking: one token, or all that a client has got so far. */
 import { z } from 'zod';
 import { demandOwnerOver } from '../access/may-grant.ts';
-import type { Principal } from '../access/principal.ts';
+import { isPlatformOwner, type Principal } from '../access/principal.ts';
 import { type Inquirer, seesAll, visibleApplication } from '../access/visibility.ts';
 import { type Client, clients } from '../clients/clients.ts';
 import { DomainError, invalid, type Mistake } from '../errors.ts';
@@ -55,15 +55,20 @@ export async function revocationMistakes(
   return mistakes;
 }
 
-/** Revokes; what is revoked already stays so. @throws DomainError `invalid` for what is not known here */
+/**
+ * Revokes; what is revoked already stays so.
+ * @throws DomainError `invalid` for what is not known here, `forbidden` for what administers Latchkey, or may
+ */
 export async function revoke(work: Work, draft: RevocationDraft, readToken: ReadToken): Promise<Revoked> {
   if (draft.client_id !== undefined) return await revokeAll(work, draft.client_id);
   if (draft.jti !== undefined) {
-    demandSight(work.principal);
+    demandOwnership(work.principal);
     return await revokeOne(work, draft.jti);
   }
   const token = await knownToken(work, draft.token ?? '', readToken);
   if (token === undefined) throw invalid([noToken]);
+  const client = await work.storage.get(clients, token.client_id);
+  if (client !== undefined) await demandOwnerOver(work, [client]);
   return await revokeOne(work, token.jti, token.exp);
 }
 
@@ -81,11 +86,11 @@ async function revokeAll(work: Work, clientId: string): Promise<Revoked> {
   return { ...revokedAt(client.id, unit.at), jti: null, client_id: client.id, remembered_until: null };
 }
 
-/** Of a `jti` alone nobody can tell whose token it is. */
-function demandSight(principal: Principal): void {
-  if (seesAll(principal)) return;
+/** Of a `jti` alone nobody can tell whose token it is: it may be one by which Latchkey is administered. */
+function demandOwnership(principal: Principal): void {
+  if (isPlatformOwner(principal)) return;
   throw new DomainError('forbidden', 'A jti alone does not say whose token it is: send the token.', {
-    errors: [{ pointer: '/jti', detail: 'is for those who see all clients' }],
+    errors: [{ pointer: '/jti', detail: 'is for platform owners' }],
   });
 }
 

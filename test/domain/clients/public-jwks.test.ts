@@ -13,7 +13,9 @@ function base64url(value: bigint): string {
 
 /** @returns where the mistakes of a set with this one key are */
 function placesOf(jwk: { n: string; e: string }): unknown[] {
-  return jwksMistakes({ keys: [{ kty: 'RSA', ...jwk }] }, '/jwks').map(({ pointer }) => pointer);
+  return jwksMistakes({ keys: [{ kty: 'RSA', ...jwk }] }, '/jwks').map(
+    (mistake) => 'pointer' in mistake && mistake.pointer,
+  );
 }
 
 describe('RSA keys of clients', () => {
