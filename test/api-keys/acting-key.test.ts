@@ -89,6 +89,25 @@ for (const store of stores()) {
       expectStatus(await (await signedIn(server, member))('PATCH', path, lifted), 200);
     });
 
+    test('a personal key does not widen the profile that it is under, nor one over a key that is less restricted', async (t) => {
+      const { server, member, restrictions } = await restricting(t);
+      const { access_profile_id } = restrictions;
+      const path = `/access-profiles/${access_profile_id}`;
+      const session = await signedIn(server, member);
+      expectStatus(await session('PATCH', path, { allowed_ips: LOCAL }), 200);
+      const [under, beside] = [
+        await byKey(server, member, { access_profile_id }),
+        await byKey(server, member, { allowed_ips: ['127.0.0.0/8'] }),
+      ];
+      for (const call of [under, beside]) {
+        assertForbidden(await call('PATCH', path, { allowed_ips: null }), ['/allowed_ips']);
+        expectStatus(await call('PATCH', path, { name: 'Narrower' }), 200);
+      }
+      const ends = await byKey(server, member, { expires_at: new Date(Date.now() + 3_600_000).toISOString() });
+      assertForbidden(await ends('PATCH', path, { allowed_ips: null }), ['/allowed_ips']);
+      expectStatus(await (await byKey(server, member))('PATCH', path, { allowed_ips: null }), 200);
+    });
+
     test('by a personal key nobody makes, refreshes, revives or widens a key with his roles at APIs', async (t) => {
       const { server, read, made, verdict } = await furnished(t, store);
       const role = expectStatus(await server.call('POST', '/roles', { name: 'reader', permissions: [read] }), 201);

@@ -7,20 +7,17 @@ import { DomainError, type Mistake } from '../errors.ts';
 import type { Work } from '../work.ts';
 import { type ApiKey, apiKeys } from './api-keys.ts';
 
-type PersonalKey = Pick<ApiKey, 'for' | 'permissions' | 'access_profile_id' | 'policy_id' | 'allowed_ips'> & {
-  readonly id?: string;
-};
+type PersonalKey = Pick<ApiKey, 'for' | 'permissions' | 'access_profile_id' | 'policy_id' | 'allowed_ips'>;
 
 /**
- * Demands, where the principal acts by a personal key, that this other one can no more than it. Of itself nothing is
- * demanded.
+ * Demands, where the principal acts by a personal key, that this other one can no more than it.
  * @param key a personal key as it is to be
  * @param places what to point at; where left out, the members that go too far
  * @throws DomainError `forbidden`
  */
 export async function demandWithinActingKey(work: Work, key: PersonalKey, places?: readonly string[]): Promise<void> {
   const { principal, storage, unit } = work;
-  if (principal.kind !== 'member' || principal.key === null || principal.key.id === key.id) return;
+  if (principal.kind !== 'member' || principal.key === null) return;
   // At APIs a key has all that its member's roles give, which no scope of the admin API narrows.
   if (key.for === 'apis') {
     const detail = 'is not for a personal key: sign in for that';

@@ -11,7 +11,7 @@ import { demandWithinActingKey } from './acting-key.ts';
 import type { ApiKeyChanges, ApiKeyDraft, ApiKeyRefresh } from './api-key-drafts.ts';
 import { newApiKey, proofOf } from './api-key-format.ts';
 import { actingMember, type Resolved, resolveApiKey } from './api-key-references.ts';
-import { demandForeignKey, demandOwnHands, demandRightsOfKey, isItsMember, notYours } from './api-key-rights.ts';
+import { demandOwnHands, demandRightsOfKey, isActingKey, isItsMember, notYours } from './api-key-rights.ts';
 import { addedGrants, NO_RIGHTS, widenedPlaces } from './api-key-widening.ts';
 import { type ApiKey, apiKeys, EARLIER_MAX } from './api-keys.ts';
 
@@ -64,12 +64,11 @@ export async function changeApiKey(work: Work, before: ApiKey, changes: ApiKeyCh
   demandOwnHands(principal, before);
   const after = { ...before, ...patch };
   const widened = widenedPlaces(before, after);
-  demandForeignKey(principal, before, widened);
   const added = before.kind === 'personal' ? [] : await addedGrants(work.storage, before, after);
   await demandGrants(work, added);
   if (after.owner !== before.owner) await demandGrants(work, [{ owner: after.owner, at: '/owner' }]);
   if (widened.length > 0) await demandRightsOfKey(work, after, widened);
-  demandEndWithinKey(principal, after.expires_at, ...widened, ...added.map(({ at }) => at));
+  demandEndWithinKey(principal, after.expires_at, ...added.map(({ at }) => at));
   return work.unit.replace(apiKeys, before, { ...patch, belongs_to: after.application_id ?? after.owner });
 }
 
@@ -84,11 +83,11 @@ export async function refreshApiKey(
   { grace_seconds }: ApiKeyRefresh,
 ): Promise<MintedApiKey> {
   const { unit, principal } = work;
-  await demandRightsOfKey(work, before, ['']);
+  // Whoever presents it has it already.
+  if (!isActingKey(principal, before)) await demandRightsOfKey(work, before, ['']);
   if (before.expires_at !== null && Date.parse(before.expires_at) <= unit.now) {
     throw new DomainError('conflict', 'It has expired: a new key of it would be of no use. Change expires_at first.');
   }
-  demandEndWithinKey(principal, before.expires_at, '');
   const end = unit.now + (before.leaked_at === null ? grace_seconds * 1000 : 0);
   const earlier = [...before.earlier, { ...before.current, ends_at: new Date(end).toISOString() }]
     .map((proof) => (Date.parse(proof.ends_at) > end ? { ...proof, ends_at: new Date(end).toISOString() } : proof))
@@ -97,7 +96,7 @@ export async function refreshApiKey(
     throw new DomainError('conflict', `It has ${EARLIER_MAX} keys in their grace already: let one end first.`);
   }
   const api_key = newApiKey(before.id);
-  const record = unit.replace(apiKeys, before, { current: proofOf(api_key), earlier, leaked_at: null });
+  const record = unit.replace(apiKeys, before, { current: proofOf(api_key), earlier, leaked_at: null }, { verb: 'refreshed' });
   return { record, api_key };
 }
 
@@ -128,7 +127,6 @@ export async function removeKeysOfMember(
 export async function demandRightsOfKeysOf(work: Work, applicationId: string, at: string): Promise<void> {
   for (const key of await work.storage.all(apiKeys, { application_id: applicationId })) {
     await demandRightsOfKey(work, key, [at]);
-    if (key.enabled) demandEndWithinKey(work.principal, key.expires_at, at);
     work.unit.require(apiKeys, key);
   }
 }

@@ -2,6 +2,7 @@
  * Who may get at an API key that holds rights. Beside platform owners: of a personal key its member; of another, the
  * member whose it is; and whoever could grant all that it holds.
  */
+import { demandEndWithinKey } from '../access/key-expiry.ts';
 import { demandGrants, type Grant, grantsOfRoles } from '../access/may-grant.ts';
 import { isPlatformOwner, type Principal } from '../access/principal.ts';
 import { roles } from '../apis/roles.ts';
@@ -12,13 +13,16 @@ import { demandWithinActingKey } from './acting-key.ts';
 import type { ApiKey } from './api-keys.ts';
 
 /**
- * Demands the right to have what this key has: to be told it anew, to revive it, or to lift a restriction of it.
+ * Demands the right to have what this key has: to be told it anew, to revive it, or to lift what restricts it, be that
+ * its own or its profile's. Nobody has it over the key that he acts by, or over what outlives that.
  * @param places in the request, what would bring it about
  * @throws DomainError `forbidden`
  */
 export async function demandRightsOfKey(work: Work, key: ApiKey, places: readonly string[]): Promise<void> {
   const { principal, unit, storage } = work;
   if (isPlatformOwner(principal)) return;
+  demandForeignKey(principal, key, places);
+  demandEndWithinKey(principal, key.expires_at, ...places);
   if (key.kind === 'personal') {
     if (!isItsMember(principal, key)) throw notYours(places);
     return await demandWithinActingKey(work, key, places);
@@ -48,12 +52,17 @@ export function demandOwnHands(principal: Principal, key: ApiKey): void {
   );
 }
 
-/** @throws DomainError `forbidden` where a key would lift its own restrictions */
+/** @throws DomainError `forbidden` where a key would lift what restricts itself */
 export function demandForeignKey(principal: Principal, key: ApiKey, places: readonly string[]): void {
-  if (principal.kind !== 'member' || principal.key?.id !== key.id || places.length === 0) return;
+  if (!isActingKey(principal, key) || places.length === 0) return;
   throw new DomainError('forbidden', 'A key does not widen itself: let its member do it.', {
     errors: places.map((pointer) => ({ pointer, detail: 'would widen the key that asks for it' })),
   });
+}
+
+/** @returns whether the principal acts by this very key */
+export function isActingKey(principal: Principal, key: ApiKey): boolean {
+  return principal.kind === 'member' && principal.key?.id === key.id;
 }
 
 /** @returns whether the principal is the member as whom a personal key acts */
