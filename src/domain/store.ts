@@ -57,9 +57,15 @@ export interface Change {
 }
 
 /** Values to filter by, by member. A list means any of these; an empty one none. */
-export type Where = Readonly<Record<string, string | boolean | null | readonly string[]>>;
+export type Where = Readonly<Record<string, string | boolean | null | readonly string[] | Range>>;
 
 /** What is asked for; lists are pages in `created_at`, `id` order. */
+/** Strings from the one on, and before the other, in the order of their code points; null is in no range. */
+export interface Range {
+  readonly from: string;
+  readonly before: string;
+}
+
 export interface PageQuery {
   readonly where?: Where;
   /** A literal, found anywhere in the search texts whatever its case; at most 100 characters. */

@@ -1,8 +1,8 @@
 /** What both adapters read off a table's declaration, and the checks that keep names and values from being taken for code. */
-import type { AnyTable, StoredRecord } from '../domain/store.ts';
+import type { AnyTable, Range, StoredRecord } from '../domain/store.ts';
 
 /** What a record may be filtered by; a list means any of these. */
-export type FilterValue = string | boolean | null | readonly string[];
+export type FilterValue = string | boolean | null | readonly string[] | Range;
 
 const NAME = /^[a-z][a-z0-9_]*$/;
 
@@ -35,8 +35,8 @@ export function filters(table: AnyTable, where: Readonly<Record<string, unknown>
 /** @throws TypeError also for a list: one value for each member is meant */
 export function exactFilters(table: AnyTable, by: Readonly<Record<string, string>>): [string, FilterValue][] {
   const entries = filters(table, by);
-  const [listed] = entries.find(([, value]) => isList(value)) ?? [];
-  if (listed !== undefined) throw new TypeError(`${table.name} is asked for one value of "${listed}", not for a list.`);
+  const [many] = entries.find(([, value]) => isList(value) || isRange(value)) ?? [];
+  if (many !== undefined) throw new TypeError(`${table.name} is asked for one value of "${many}", not for several.`);
   return entries;
 }
 
@@ -62,7 +62,11 @@ export function uniqueValues(table: AnyTable, record: StoredRecord): [string, st
 }
 
 export function isList(value: FilterValue): value is readonly string[] {
-  return typeof value === 'object' && value !== null;
+  return Array.isArray(value);
+}
+
+export function isRange(value: FilterValue): value is Range {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 /** @returns when the record counts as absent, in milliseconds; null for never. */
@@ -88,4 +92,8 @@ function isFilterValue(value: unknown): value is FilterValue {
 
 function filterable(table: AnyTable): Set<string> {
   return new Set(['id', ...(table.indexes ?? []), ...(table.unique ?? []).flat()]);
+  if (typeof value === 'object' && value !== null) {
+    const { from, before, ...others } = value as Record<string, unknown>;
+    return typeof from === 'string' && typeof before === 'string' && Object.keys(others).length === 0;
+  }
 }

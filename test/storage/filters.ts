@@ -1,4 +1,4 @@
-/** What every store must do with lists in `where`: any of these. */
+/** What every store must do with lists in `where` (any of these) and with ranges. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Storage, Where } from '../../src/domain/store.ts';
@@ -39,6 +39,47 @@ export function filters(store: Store): void {
     assert.deepEqual(await ids(storage, { lent: true, shelf: ['y', 'z'], reader: null }), ['m2', 'm4']);
     assert.deepEqual(await ids(storage, { id: ['m1', 'm4'], shelf: ['y', 'z'] }), ['m4']);
     assert.deepEqual(await ids(storage, { shelf: 'x', reader: ['ann', 'bob'] }), ['m1']);
+  });
+
+  test('a range holds what is from one value on and before another, together with lists and on every page', async (t) => {
+    const { storage } = await opened(store, t);
+    const days = ['2026-01-01', '2026-01-02', '2026-01-03', '2026-01-04', null];
+    await insertAll(
+      storage,
+      days.map((reader, n) => book(`r${n}`, { reader, shelf: n % 2 ? 'odd' : 'even', created_at: `200${9 - n}` })),
+    );
+    const range = { from: '2026-01-02', before: '2026-01-04' };
+    assert.deepEqual(await ids(storage, { reader: range }), ['r2', 'r1']);
+    assert.deepEqual(await ids(storage, { reader: range, shelf: ['odd', 'none'] }), ['r1']);
+    assert.deepEqual(await ids(storage, { reader: range, shelf: { from: 'even', before: 'odd' } }), ['r2']);
+    assert.deepEqual(await ids(storage, { id: { from: 'r0', before: 'r2' } }), ['r1', 'r0']);
+    assert.deepEqual(await ids(storage, { reader: { from: '', before: '~' } }), ['r3', 'r2', 'r1', 'r0']);
+    assert.deepEqual(await ids(storage, { reader: { from: '2026-01-04', before: '2026-01-02' } }), []);
+    const [first] = await storage.page(books, { where: { reader: range }, limit: 1 });
+    const next = await storage.page(books, { where: { reader: range }, limit: 1, after: first });
+    assert.deepEqual([first?.id, next.map(({ id }) => id)], ['r2', ['r1']]);
+  });
+
+  test('a range is two strings, and no value of a unique set', async () => {
+    const { storage } = await theStore();
+    for (const range of [
+      {},
+      { from: 'a' },
+      { before: 'a' },
+      { from: 1, before: 'b' },
+      { from: 'a', before: null },
+      { from: 'a', before: 'b', $ne: '' },
+      { $gte: 'a', $lt: 'b' },
+    ]) {
+      await assert.rejects(
+        storage.all(books, { reader: range as unknown as string }),
+        TypeError,
+        JSON.stringify(range),
+      );
+    }
+    const range = { from: '', before: '~' } as unknown as string;
+    await assert.rejects(storage.find(tickets, { code: range }), TypeError);
+    await assert.rejects(storage.removeWhere(tickets, { code: range }), TypeError);
   });
 
   test('values in a list are taken literally, and only strings are taken', async () => {

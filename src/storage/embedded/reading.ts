@@ -1,7 +1,7 @@
 /** Reads records: within `Database.read` or `write`. What has expired is not there, swept or not. */
 import type { SQLInputValue } from 'node:sqlite';
 import type { AnyTable, PageQuery, StoredRecord, Table, Where } from '../../domain/store.ts';
-import { type FilterValue, filters, isList, uniqueFilters } from '../declaration.ts';
+import { type FilterValue, filters, isList, isRange, uniqueFilters } from '../declaration.ts';
 import { folded } from '../search.ts';
 import type { Database } from './database.ts';
 import { memberValue } from './schema.ts';
@@ -63,14 +63,20 @@ export function atVersion(database: Database, table: AnyTable, id: string, versi
 
 /** @returns ` AND member IS ?…` with what is to be bound; a list of any length is one value, of one statement */
 export function conditions(entries: readonly [string, FilterValue][]): { sql: string; values: SQLInputValue[] } {
-  const sql = entries.map(([member, value]) => ` AND ${memberValue(member)} ${isList(value) ? IN_LIST : 'IS ?'}`);
-  return { sql: sql.join(''), values: entries.map(([, value]) => bound(value)) };
+  const sql = entries.map(([member, value]) => ` AND ${memberValue(member)} ${comparison(member, value)}`);
+  return { sql: sql.join(''), values: entries.flatMap(([, value]) => bound(value)) };
 }
 
-function bound(value: FilterValue): SQLInputValue {
-  if (isList(value)) return JSON.stringify(value);
+function comparison(member: string, value: FilterValue): string {
+  if (isList(value)) return IN_LIST;
+  return isRange(value) ? `>= ? AND ${memberValue(member)} < ?` : 'IS ?';
+}
+
+function bound(value: FilterValue): SQLInputValue[] {
+  if (isList(value)) return [JSON.stringify(value)];
+  if (isRange(value)) return [value.from, value.before];
   // json_extract gives booleans as 0 and 1.
-  return typeof value === 'boolean' ? Number(value) : value;
+  return [typeof value === 'boolean' ? Number(value) : value];
 }
 
 function records<R extends StoredRecord>(rows: readonly Record<string, unknown>[]): R[] {

@@ -4,7 +4,7 @@
  */
 import type { Document } from 'mongodb';
 import type { AnyTable, StoredRecord } from '../../domain/store.ts';
-import { expiryOf, type FilterValue, isList } from '../declaration.ts';
+import { expiryOf, type FilterValue, isList, isRange } from '../declaration.ts';
 import { searchText } from '../search.ts';
 
 /** What the adapter keeps beside the record's own members. */
@@ -49,12 +49,12 @@ export function toRecord<R extends StoredRecord>(document: Kept): R {
 
 /** @returns a filter that takes every value for itself, never for an operator */
 export function toFilter(entries: readonly [string, FilterValue][]): Document {
-  return Object.fromEntries(
-    entries.map(([member, value]) => [
-      member === 'id' ? '_id' : member,
-      isList(value) ? { $in: [...value] } : { $eq: value },
-    ]),
-  );
+  return Object.fromEntries(entries.map(([member, value]) => [member === 'id' ? '_id' : member, comparison(value)]));
+}
+
+function comparison(value: FilterValue): Document {
+  if (isList(value)) return { $in: [...value] };
+  return isRange(value) ? { $gte: value.from, $lt: value.before } : { $eq: value };
 }
 
 /** @returns a filter for what has not expired, swept or not */
