@@ -96,7 +96,7 @@ export async function refreshApiKey(
     throw new DomainError('conflict', `It has ${EARLIER_MAX} keys in their grace already: let one end first.`);
   }
   const api_key = newApiKey(before.id);
-  const record = unit.replace(apiKeys, before, { current: proofOf(api_key), earlier, leaked_at: null }, { verb: 'refreshed' });
+  const record = unit.replace(apiKeys, before, { current: proofOf(api_key), earlier, leaked_at: null });
   return { record, api_key };
 }
 
