@@ -26,6 +26,25 @@ for (const store of stores()) {
   }
 
   describe(store.name, { skip: store.skip }, () => {
+    test('a personal key makes and extends no key beyond its own end', async (t) => {
+      const { server, made } = await furnished(t, store);
+      const member = await makeMember(server);
+      const call = await byKey(server, member, { expires_at: SOON });
+      const lasting = await made({ permissions: [] }, await signedIn(server, member));
+      for (const kind of [{ kind: 'index' }, { kind: 'personal', for: 'admin' }]) {
+        for (const end of [{}, { expires_at: null }, { expires_at: LATER }]) {
+          assertForbidden(await call('POST', '/api-keys', { ...kind, name: 'K', ...end }), '/expires_at');
+        }
+        const { id } = await made({ ...kind, permissions: [], expires_at: SOON }, call);
+        for (const expires_at of [null, LATER]) {
+          assertForbidden(await call('PATCH', `/api-keys/${id}`, { expires_at }), '/expires_at');
+        }
+        expectStatus(await call('POST', `/api-keys/${id}/refresh`), 201);
+      }
+      assertForbidden(await call('POST', `/api-keys/${lasting.id}/refresh`), '');
+      expectStatus(await call('PATCH', `/api-keys/${lasting.id}`, { expires_at: SOON }), 200);
+    });
+
     test('it revives no API key that ends later, and one that ends with it', async (t) => {
       const { member, made, call, session } = await ending(t);
       for (const kind of [{ kind: 'index' }, { kind: 'personal', for: 'admin' }]) {

@@ -1,4 +1,4 @@
-/** Who may see, make and get at which keys: nobody gains rights by a key that he does not have. */
+/** Who may make and get at which keys: nobody gains rights by a key that he does not have. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { byKey, callWith, makeMember, personalKey, signedIn } from '../support/people.ts';
@@ -26,85 +26,6 @@ function assertForbidden(answer: Answer, at: string, why?: string) {
 
 for (const store of stores()) {
   describe(store.name, { skip: store.skip }, () => {
-    test('a developer sees his keys and those of his applications; others are as absent', async (t) => {
-      const { server, made } = await furnished(t, store);
-      const [developer, other] = [await makeMember(server), await makeMember(server)];
-      const [call, others] = [await signedIn(server, developer), await signedIn(server, other)];
-      const application = await registerApplication(server, { owner: developer.id });
-      const bound = { kind: 'application', application_id: application.id, environment: 'sandbox' };
-      const own = await made({ permissions: [] }, call);
-      const given = await made({ owner: developer.id });
-      const ofApplication = await made(bound);
-      const personal = await made({ kind: 'personal', for: 'admin', permissions: [] }, call);
-      const madeThere = await made({ ...bound, permissions: [] }, call);
-      const foreign = [await made(), await made({ permissions: [] }, others)];
-      const mine = [own, given, ofApplication, madeThere, personal];
-      const list = expectStatus(await call('GET', '/api-keys'), 200);
-      assert.deepEqual(new Set(list.data.map(({ id }: { id: string }) => id)), new Set(mine.map(({ id }) => id)));
-      for (const { id } of mine) expectStatus(await call('GET', `/api-keys/${id}`), 200);
-      const absent = await call('GET', '/api-keys/key_none');
-      for (const { id } of foreign) {
-        for (const [method, path, body] of [
-          ['GET', '', undefined],
-          ['PATCH', '', { name: 'Mine' }],
-          ['POST', '/refresh', {}],
-          ['DELETE', '', undefined],
-          ['DELETE', `?confirm=${id}`, undefined],
-        ] as const) {
-          const answer = await call(method, `/api-keys/${id}${path}`, body);
-          assert.deepEqual([answer.status, answer.text], [404, absent.text], `${method} ${path}`);
-        }
-      }
-      assert.equal(expectStatus(await server.call('GET', '/api-keys'), 200).data.length, 7);
-      // Its keys go over with an application, whoever made them.
-      expectStatus(await server.call('PATCH', `/applications/${application.id}`, { owner: other.id }), 200);
-      for (const { id } of [ofApplication, madeThere]) {
-        assert.deepEqual([(await call('GET', `/api-keys/${id}`)).text], [absent.text]);
-        assert.equal((await call('POST', `/api-keys/${id}/refresh`)).status, 404);
-        expectStatus(await others('GET', `/api-keys/${id}`), 200);
-      }
-      const left = expectStatus(await call('GET', '/api-keys'), 200).data;
-      const kept = [own, given, personal];
-      assert.deepEqual(new Set(left.map(({ id }: { id: string }) => id)), new Set(kept.map(({ id }) => id)));
-    });
-
-    test('a developer makes no key for another, nor of an application that is not his', async (t) => {
-      const { server, application } = await furnished(t, store);
-      const [developer, other] = [await makeMember(server), await makeMember(server)];
-      for (const call of [await signedIn(server, developer), await byKey(server, developer)]) {
-        for (const member_id of [other.id, 'mem_none']) {
-          const refused = await call('POST', '/api-keys', { kind: 'personal', name: 'P', for: 'apis', member_id });
-          assert.deepEqual([refused.status, places(refused)], [422, [['/member_id', 'names no member']]]);
-        }
-        for (const application_id of [application.id, 'app_none']) {
-          const bound = { kind: 'application', name: 'A', application_id, environment: 'sandbox' };
-          const refused = await call('POST', '/api-keys', bound);
-          assert.deepEqual([refused.status, places(refused)], [422, [['/application_id', 'names no application']]]);
-        }
-        for (const owner of [other.id, 'mem_none', null]) {
-          assertForbidden(await call('POST', '/api-keys', { kind: 'index', name: 'I', owner }), '/owner');
-        }
-      }
-    });
-
-    test('a platform owner makes keys for others, signed in and by a machine; by a personal key he does not', async (t) => {
-      const { server, made } = await furnished(t, store);
-      const owner = await makeMember(server, { position: 'platform_owner' });
-      const other = await makeMember(server);
-      const personal = { kind: 'personal', for: 'apis', permissions: [], member_id: other.id };
-      for (const call of [await signedIn(server, owner), server.call]) {
-        const key = await made(personal, call);
-        assert.deepEqual([key.member_id, key.owner], [other.id, other.id]);
-        assert.equal((await made({ permissions: [], owner: other.id }, call)).owner, other.id);
-        const absent = await call('POST', '/api-keys', { ...personal, name: 'P', member_id: 'mem_none' });
-        assert.deepEqual([absent.status, places(absent)], [422, [['/member_id', 'names no member']]]);
-      }
-      const unsaid = await server.call('POST', '/api-keys', { kind: 'personal', for: 'apis', name: 'P' });
-      assert.deepEqual([unsaid.status, places(unsaid)], [422, [['/member_id', 'is required']]]);
-      const acting = await byKey(server, owner);
-      assert.equal((await acting('POST', '/api-keys', { ...personal, name: 'P' })).status, 422);
-    });
-
     test('nobody hands a key rights that he lacks, neither new nor to one that is there', async (t) => {
       const { server, read, write, made } = await furnished(t, store);
       const role = expectStatus(await server.call('POST', '/roles', { name: 'reader', permissions: [read] }), 201);
@@ -230,25 +151,6 @@ for (const store of stores()) {
         }
         expectStatus(await call('PATCH', `/api-keys/${id}`, { roles: [], permissions: [] }), 200);
       }
-    });
-
-    test('a personal key makes and extends no key beyond its own end', async (t) => {
-      const { server, made } = await furnished(t, store);
-      const member = await makeMember(server);
-      const call = await byKey(server, member, { expires_at: SOON });
-      const lasting = await made({ permissions: [] }, await signedIn(server, member));
-      for (const kind of [{ kind: 'index' }, { kind: 'personal', for: 'admin' }]) {
-        for (const end of [{}, { expires_at: null }, { expires_at: LATER }]) {
-          assertForbidden(await call('POST', '/api-keys', { ...kind, name: 'K', ...end }), '/expires_at');
-        }
-        const { id } = await made({ ...kind, permissions: [], expires_at: SOON }, call);
-        for (const expires_at of [null, LATER]) {
-          assertForbidden(await call('PATCH', `/api-keys/${id}`, { expires_at }), '/expires_at');
-        }
-        expectStatus(await call('POST', `/api-keys/${id}/refresh`), 201);
-      }
-      assertForbidden(await call('POST', `/api-keys/${lasting.id}/refresh`), '');
-      expectStatus(await call('PATCH', `/api-keys/${lasting.id}`, { expires_at: SOON }), 200);
     });
 
     test('a personal key makes and gets at none with scopes of the admin API that it lacks', async (t) => {
