@@ -125,6 +125,14 @@ export interface Storage {
    * a moment later
    */
   count(counts: readonly Count[]): Promise<ReadonlyMap<string, number>>;
+  /**
+   * Inserts each record; where there is one with its id, adds the number `member` of it to that one's instead, of which
+   * everything else stays. Each atomically and durably, also by several at once; what is given twice in one call is
+   * added up. Where this fails as `unavailable`, any of them may have been added or not.
+   * @param table without unique sets, references and feed
+   * @throws TypeError for another table, and where `member` of a record is no whole number
+   */
+  accumulate<R extends StoredRecord>(table: Table<R>, member: keyof R & string, records: readonly R[]): Promise<void>;
   /** Inserts or overwrites, unconditionally and durably; for records that have no history (the engine's artifacts). */
   put<R extends StoredRecord>(table: Table<R>, record: R): Promise<void>;
   /** Removes every record with these values; no feed, no reference check. */

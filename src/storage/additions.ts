@@ -1,5 +1,6 @@
-/** What notes and counts add, the same in every store. */
-import type { Count, Note, StoredRecord } from '../domain/store.ts';
+/** What notes, counts and accumulations add, the same in every store. */
+import type { Count, Note, StoredRecord, Table } from '../domain/store.ts';
+import { checkMember } from './declaration.ts';
 
 /** All that one call adds to one counter. */
 export interface Addition {
@@ -45,4 +46,34 @@ export function countAdditions(counts: readonly Count[]): Addition[] {
     additions.set(id, { id, by: sum, expires });
   }
   return [...additions.values()];
+}
+
+/**
+ * @returns the records to be accumulated, each id once: of what has the same, the number `member` is added up
+ * @throws TypeError for a table that needs more than that, and for what is no whole number
+ */
+export function accumulations<R extends StoredRecord>(
+  table: Table<R>,
+  member: keyof R & string,
+  records: readonly R[],
+): R[] {
+  checkMember(table, member);
+  if ((table.unique ?? []).length > 0 || table.references || table.feed) {
+    throw new TypeError(`${table.name} cannot be accumulated: it has unique sets, references or a feed.`);
+  }
+  const byId = new Map<string, R>();
+  for (const record of records) {
+    const before = byId.get(record.id);
+    const sum = numberOf(record, member) + (before === undefined ? 0 : numberOf(before, member));
+    if (!Number.isSafeInteger(sum)) throw new TypeError(`"${member}" cannot come to ${sum}.`);
+    byId.set(record.id, { ...(before ?? record), [member]: sum });
+  }
+  return [...byId.values()];
+}
+
+/** @throws TypeError where the member is no whole number */
+export function numberOf<R extends StoredRecord>(record: R, member: keyof R & string): number {
+  const value: unknown = record[member];
+  if (!Number.isSafeInteger(value)) throw new TypeError(`"${member}" cannot be added ${value} to.`);
+  return value as number;
 }

@@ -17,6 +17,11 @@ export function checkDeclaration(table: AnyTable): void {
   }
 }
 
+/** @throws TypeError for a member whose name could not become part of SQL */
+export function checkMember(table: AnyTable, member: string): void {
+  if (!NAME.test(member)) throw new TypeError(`${table.name} cannot have a member "${member}".`);
+}
+
 /**
  * @returns the entries of `where`
  * @throws TypeError for a member without an index and for a value that could be taken for an operator
@@ -32,7 +37,7 @@ export function filters(table: AnyTable, where: Readonly<Record<string, unknown>
   });
 }
 
-/** @throws TypeError also for a list: one value for each member is meant */
+/** @throws TypeError also for a list or a range: one value for each member is meant */
 export function exactFilters(table: AnyTable, by: Readonly<Record<string, string>>): [string, FilterValue][] {
   const entries = filters(table, by);
   const [many] = entries.find(([, value]) => isList(value) || isRange(value)) ?? [];
@@ -87,13 +92,13 @@ export function referencesOf(table: AnyTable, record: StoredRecord): string[] {
 
 function isFilterValue(value: unknown): value is FilterValue {
   if (Array.isArray(value)) return value.every((each) => typeof each === 'string');
+  if (typeof value === 'object' && value !== null) {
+    const { from, before, ...others } = value as Record<string, unknown>;
+    return typeof from === 'string' && typeof before === 'string' && Object.keys(others).length === 0;
+  }
   return value === null || typeof value === 'string' || typeof value === 'boolean';
 }
 
 function filterable(table: AnyTable): Set<string> {
   return new Set(['id', ...(table.indexes ?? []), ...(table.unique ?? []).flat()]);
-  if (typeof value === 'object' && value !== null) {
-    const { from, before, ...others } = value as Record<string, unknown>;
-    return typeof from === 'string' && typeof before === 'string' && Object.keys(others).length === 0;
-  }
 }

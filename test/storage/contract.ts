@@ -1,6 +1,7 @@
 /** What every store must do for one caller at a time. `feed.ts`, `races.ts` and `crashes.ts` are its sisters. */
 import { describe } from 'node:test';
 import type { Store } from '../support/stores.ts';
+import { accumulations } from './accumulations.ts';
 import { commits } from './commits.ts';
 import { counters } from './counters.ts';
 import { expiry } from './expiry.ts';
@@ -17,4 +18,5 @@ export function storageContract(store: Store): void {
   describe(`${store.name}: expiry`, { skip: store.skip }, () => expiry(store));
   describe(`${store.name}: writes without history`, { skip: store.skip }, () => withoutHistory(store));
   describe(`${store.name}: counters`, { skip: store.skip }, () => counters(store));
+  describe(`${store.name}: accumulations`, { skip: store.skip }, () => accumulations(store));
 }

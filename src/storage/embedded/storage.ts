@@ -11,8 +11,9 @@ import type {
   Where,
   Write,
 } from '../../domain/store.ts';
-import { countAdditions } from '../additions.ts';
+import { accumulations, countAdditions } from '../additions.ts';
 import { exactFilters } from '../declaration.ts';
+import { accumulate } from './accumulation.ts';
 import { applyCommit } from './commit.ts';
 import { addToCounters } from './counters.ts';
 import { Database } from './database.ts';
@@ -88,6 +89,17 @@ class EmbeddedStorage implements Storage {
     const additions = countAdditions(counts);
     if (additions.length === 0) return new Map();
     return await this.#database.write(() => addToCounters(this.#database, additions));
+  }
+
+  async accumulate<R extends StoredRecord>(
+    table: Table<R>,
+    member: keyof R & string,
+    records: readonly R[],
+  ): Promise<void> {
+    const additions = accumulations(table, member, records);
+    if (additions.length === 0) return;
+    await this.#schema.ensure([table]);
+    await this.#database.write(() => accumulate(this.#database, table, member, additions));
   }
 
   async put<R extends StoredRecord>(table: Table<R>, record: R): Promise<void> {

@@ -96,7 +96,8 @@ function numberIn(record: StoredRecord, member: string): number {
   return value;
 }
 
-function columns(table: AnyTable, record: StoredRecord) {
+/** @returns a row: id, version, created_at, search, expires_at, doc */
+export function columns(table: AnyTable, record: StoredRecord) {
   return [
     record.id,
     record.version,

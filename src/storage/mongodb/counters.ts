@@ -2,13 +2,11 @@
  * The counters that all nodes share. Nothing is added twice: what is sent again because a primary went is sent by the
  * driver, once, under the number by which the servers know it. Where that fails too, it may have been added or not.
  */
-import { type Collection, type Document, MongoBulkWriteError, type MongoClient, MongoServerError } from 'mongodb';
+import type { Collection, Document, MongoClient } from 'mongodb';
 import type { Addition } from '../additions.ts';
 import type { Counter } from './collections.ts';
+import { untilInserted, untilOneInserted } from './insert-races.ts';
 import { persistently } from './persistence.ts';
-
-const DUPLICATE_KEY = 11000;
-const ATTEMPTS = 20;
 
 // Beyond this, one answer for each counter costs more than what it adds: a tenth of the time, for thousands.
 const FEW = 16;
@@ -27,17 +25,13 @@ export async function addToCounters(
 }
 
 async function addToOne(counters: Collection<Counter>, addition: Addition): Promise<[string, number]> {
-  for (let attempt = 1; ; attempt++) {
-    try {
-      const after = await counters.findOneAndUpdate({ _id: { $eq: addition.id } }, updateFor(addition), {
-        upsert: true,
-        returnDocument: 'after',
-      });
-      return [addition.id, after?.total ?? addition.by];
-    } catch (error) {
-      if (!isInsertRace(error) || attempt === ATTEMPTS) throw error;
-    }
-  }
+  const after = await untilOneInserted(() =>
+    counters.findOneAndUpdate({ _id: { $eq: addition.id } }, updateFor(addition), {
+      upsert: true,
+      returnDocument: 'after',
+    }),
+  );
+  return [addition.id, after?.total ?? addition.by];
 }
 
 async function addToMany(
@@ -47,19 +41,12 @@ async function addToMany(
 ): Promise<Map<string, number>> {
   // In one causal session: also a primary that is new shows what was added, before it knows that a majority has it.
   return await client.withSession({ causalConsistency: true }, async (session) => {
-    let missing = additions;
-    for (let attempt = 1; missing.length > 0; attempt++) {
+    await untilInserted(additions, async (missing) => {
       const updates = missing.map((addition) => ({
         updateOne: { filter: { _id: { $eq: addition.id } }, update: updateFor(addition), upsert: true },
       }));
-      try {
-        await counters.bulkWrite(updates, { ordered: false, session });
-        missing = [];
-      } catch (error) {
-        if (attempt === ATTEMPTS) throw error;
-        missing = lostInInsertRaces(missing, error);
-      }
-    }
+      await counters.bulkWrite(updates, { ordered: false, session });
+    });
     const ids = additions.map(({ id }) => id);
     const found = await persistently(() => counters.find({ _id: { $in: ids } }, { session }).toArray());
     const totals = new Map(found.map(({ _id, total }) => [_id, total]));
@@ -72,17 +59,4 @@ async function addToMany(
 function updateFor({ by, expires }: Addition): Document[] {
   const before = { $cond: [{ $gt: ['$_expires', new Date()] }, '$total', 0] };
   return [{ $set: { total: { $add: [before, by] }, _expires: new Date(expires) } }];
-}
-
-/** Of two that find no counter, one inserts it; the other is to find it, and has added nothing so far. */
-function isInsertRace(error: unknown): boolean {
-  return error instanceof MongoServerError && error.code === DUPLICATE_KEY;
-}
-
-/** @returns those of `additions` that were not done. @throws `error` where it tells of anything else */
-function lostInInsertRaces(additions: readonly Addition[], error: unknown): Addition[] {
-  if (!(error instanceof MongoBulkWriteError) || error.result.getWriteConcernError() !== undefined) throw error;
-  const errors = [error.writeErrors].flat();
-  if (errors.length === 0 || errors.some(({ code }) => code !== DUPLICATE_KEY)) throw error;
-  return errors.flatMap(({ index }) => additions[index] ?? []);
 }

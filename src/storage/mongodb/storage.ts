@@ -12,9 +12,10 @@ import type {
   Where,
   Write,
 } from '../../domain/store.ts';
-import { countAdditions } from '../additions.ts';
+import { accumulations, countAdditions } from '../additions.ts';
 import { exactFilters } from '../declaration.ts';
 import { unavailable } from '../unavailable.ts';
+import { accumulate } from './accumulation.ts';
 import { Collections } from './collections.ts';
 import { commitWrites } from './commit.ts';
 import { connect } from './connection.ts';
@@ -88,6 +89,19 @@ class MongodbStorage implements Storage {
     const additions = countAdditions(counts);
     if (additions.length === 0) return new Map();
     return await translated(() => addToCounters(this.#client, this.#collections.counters, additions));
+  }
+
+  async accumulate<R extends StoredRecord>(
+    table: Table<R>,
+    member: keyof R & string,
+    records: readonly R[],
+  ): Promise<void> {
+    const additions = accumulations(table, member, records);
+    if (additions.length === 0) return;
+    await translated(async () => {
+      await this.#collections.ensure([table]);
+      await accumulate(this.#collections, table, member, additions);
+    });
   }
 
   async put<R extends StoredRecord>(table: Table<R>, record: R): Promise<void> {
