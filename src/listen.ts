@@ -7,6 +7,7 @@ import { readFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import type { Duplex } from 'node:stream';
+import { mayTakeLong } from './http/long-requests.ts';
 import type { Logger } from './observability/logger.ts';
 
 /** Answers every request itself, whatever goes wrong; what it returns is not waited for. */
@@ -101,6 +102,8 @@ async function drain(
 
 /** What is no HTTP never becomes a request: answered here, in plain text, with nothing of what was sent. */
 function refuseMalformed(error: Error & { code?: string }, socket: Duplex): void {
+  // It takes long because there is much of it, and ends where it stops moving.
+  if (error.code === 'ERR_HTTP_REQUEST_TIMEOUT' && mayTakeLong(socket)) return;
   if (error.code === 'ECONNRESET' || !socket.writable) {
     socket.destroy();
     return;

@@ -92,7 +92,7 @@ export async function apiKeyViews(storage: Storage, records: readonly ApiKey[]):
     records.flatMap(({ role_ids }) => role_ids),
   );
   return records.map((key) => {
-    const prefix = apiKeyPrefix(key.id);
+    const prefix = key.current.prefix ?? apiKeyPrefix(key.id);
     return {
       ...key,
       permissions: names.permissions(key.permissions),

@@ -7,6 +7,7 @@ import { isSecretBased } from '../domain/clients/client-authentication.ts';
 import { shortKeyId } from '../domain/clients/client-keys.ts';
 import type { Client, PublicJwks } from '../domain/clients/clients.ts';
 import type { LastUsed } from '../domain/clients/last-used.ts';
+import type { SecretSettling } from '../domain/clients/secret-settling.ts';
 import type { Secrets } from '../domain/clients/secrets.ts';
 import { shortId } from '../domain/ids.ts';
 
@@ -37,13 +38,15 @@ export class EngineClients {
   readonly #catalogue: Catalogue;
   readonly #secrets: Secrets;
   readonly #lastUsed: LastUsed;
+  readonly #settling: Pick<SecretSettling, 'noteUse'>;
   // The engine insists on a secret's being there. It never compares with this one, and nobody can know it.
   readonly #placeholder = randomBytes(32).toString('base64url');
 
-  constructor(catalogue: Catalogue, secrets: Secrets, lastUsed: LastUsed) {
+  constructor(catalogue: Catalogue, secrets: Secrets, lastUsed: LastUsed, settling: Pick<SecretSettling, 'noteUse'>) {
     this.#catalogue = catalogue;
     this.#secrets = secrets;
     this.#lastUsed = lastUsed;
+    this.#settling = settling;
   }
 
   /** The engine's adapter for its model `Client`: it can only find. */
@@ -68,6 +71,7 @@ export class EngineClients {
     const secret = await this.#secrets.match(clientId, presented, standing.secrets, now);
     if (secret === undefined) return undefined;
     this.#lastUsed.noteSecret(secret.id, now);
+    this.#settling.noteUse(secret, presented);
     return shortId(secret.id);
   }
 

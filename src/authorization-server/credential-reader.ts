@@ -14,11 +14,16 @@ export function credentialReader(parts: {
   readonly clientJwts: ClientJwtReader;
 }): CredentialReader {
   const { knowledge, tokens, clientJwts } = parts;
+  // A key that was imported has whatever form it was made in; never that of a JWT, which the others have judged.
+  const readForeign = async (presented: string) => {
+    const isPlausible = /^[!-~]{16,500}$/.test(presented) && presented.split('.').length !== 3;
+    return isPlausible ? await readApiKey(knowledge, presented, Date.now()) : INVALID;
+  };
   return {
     async read(presented) {
       if (looksLikeApiKey(presented)) return await readApiKey(knowledge, presented, Date.now());
       const token = await tokens.readPast(presented);
-      if (token === undefined) return (await clientJwts.read(presented)) ?? INVALID;
+      if (token === undefined) return (await clientJwts.read(presented)) ?? (await readForeign(presented));
       return {
         outcome: token.isExpired ? 'expired' : 'genuine',
         credential: { kind: 'access_token', claims: token.claims },

@@ -8,6 +8,7 @@ import { accessOf, accessText, securitySchemes } from './openapi-access.ts';
 import { bodySchemaOf, isAboutOne, type Operation, parametersOf } from './operation.ts';
 import { HttpError, PROBLEMS, Problem, type ProblemKind } from './problem.ts';
 import { jsonTypesFor } from './sent.ts';
+import { NDJSON } from './stream.ts';
 
 export interface ApiDescription {
   readonly title: string;
@@ -98,13 +99,15 @@ function described<Services>(operation: Operation<Services>): ZodOpenApiOperatio
   return described;
 }
 
-function requestContent<Services>({ method, body, upload }: Operation<Services>) {
+function requestContent<Services>({ method, body, upload, stream }: Operation<Services>) {
+  if (stream) return Object.fromEntries(Object.entries(stream.takes).map(([type, schema]) => [type, { schema }]));
   if (upload) return binary(upload);
   if (!body) return undefined;
   return Object.fromEntries(jsonTypesFor(method).map((type) => [type, { schema: body }]));
 }
 
-function responseContent<Services>({ result, download }: Operation<Services>) {
+function responseContent<Services>({ result, download, stream }: Operation<Services>) {
+  if (stream) return { content: { [NDJSON]: { schema: stream.report } } };
   if (download) return { content: binary(download) };
   return result ? { content: { 'application/json': { schema: result } } } : {};
 }
@@ -116,7 +119,7 @@ function binary(types: readonly string[]) {
 function requestHeaders<Services>(operation: Operation<Services>): Record<string, z.ZodType> {
   const headers: Record<string, z.ZodType> = {};
   const { method } = operation;
-  if (method === 'post' && operation.scope !== null) {
+  if (method === 'post' && operation.scope !== null && !operation.stream) {
     const description = 'The same key and body within 24 hours get the same answer, and nothing is done twice.';
     headers['Idempotency-Key'] = z.string().min(1).max(255).optional().meta({ description });
   }
@@ -129,7 +132,7 @@ function requestHeaders<Services>(operation: Operation<Services>): Record<string
   return headers;
 }
 
-function responseHeaders<Services>({ status, method, scope, result, download }: Operation<Services>) {
+function responseHeaders<Services>({ status, method, scope, result, download, stream }: Operation<Services>) {
   const isOne = result !== undefined && !(result instanceof z.ZodObject && 'next_cursor' in result.shape);
   return {
     ...((isOne || download) && {
@@ -139,7 +142,8 @@ function responseHeaders<Services>({ status, method, scope, result, download }: 
       Location: { description: 'Where it is from now on.', schema: { type: 'string' as const } },
     }),
     ...(method === 'post' &&
-      scope !== null && {
+      scope !== null &&
+      !stream && {
         'Idempotency-Replayed': {
           description: '`true` where an earlier answer is repeated.',
           schema: { type: 'string' as const },
@@ -149,7 +153,7 @@ function responseHeaders<Services>({ status, method, scope, result, download }: 
 }
 
 function problemResponses<Services>(operation: Operation<Services>) {
-  const { method, upload, check, path, scope, reach } = operation;
+  const { method, upload, stream, check, path, scope, reach } = operation;
   const changes = method !== 'get';
   const kinds: ProblemKind[] = ['malformed', 'unauthenticated', 'insufficient_scope', 'busy'];
   // A personal key has its policy; what anybody may try, limits on guessing.
@@ -157,7 +161,7 @@ function problemResponses<Services>(operation: Operation<Services>) {
   if (path.includes(':')) kinds.push('not_found');
   if (changes) kinds.push('conflict');
   if (isConditional(operation)) kinds.push('precondition_failed');
-  const takesBody = upload !== undefined || bodySchemaOf(operation) !== undefined;
+  const takesBody = upload !== undefined || stream !== undefined || bodySchemaOf(operation) !== undefined;
   if (takesBody) kinds.push('too_large', 'unsupported_media_type');
   if (takesBody || check) kinds.push('invalid');
   const sorted = kinds.map((kind) => PROBLEMS[kind]).sort((a, b) => a.status - b.status);

@@ -5,12 +5,16 @@ import { notFound } from '../domain/errors.ts';
 import { answer, type Surface } from './exchange.ts';
 import type { Operation } from './operation.ts';
 import { HttpError } from './problem.ts';
+import { answerStream } from './stream.ts';
 
 /** @returns middleware that answers everything below the surface's prefix and passes on the rest */
 export function serve<Services>(operations: readonly Operation<Services>[], surface: Surface<Services>): Middleware {
   const router = new Router({ prefix: surface.prefix, strict: true, sensitive: true });
   for (const operation of operations) {
-    router.register(operation.path, [operation.method], (ctx) => answer(ctx, ctx.params, operation, surface));
+    const { path, method, stream } = operation;
+    router.register(path, [method], (ctx) =>
+      stream ? answerStream(ctx, operation, stream, surface) : answer(ctx, ctx.params, operation, surface),
+    );
   }
   const routes = router.routes();
   return async function operations(ctx, next) {

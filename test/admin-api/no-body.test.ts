@@ -9,7 +9,8 @@ import { stores } from '../support/stores.ts';
 import { admin, furnish, ISSUER } from './admin.ts';
 
 const BODILESS = operations.filter(
-  ({ method, body, upload }) => (method === 'post' || method === 'put') && body === undefined && !upload,
+  ({ method, body, upload, stream }) =>
+    (method === 'post' || method === 'put') && body === undefined && !upload && !stream,
 );
 
 for (const store of stores()) {

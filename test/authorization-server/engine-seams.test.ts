@@ -32,8 +32,10 @@ test('what stands in the engine for a client’s secret is random in each proces
     onError: (error) => assert.fail(String(error)),
   });
   t.after(() => catalogue.close());
+  const quiet = { noteUse: () => undefined };
   const shown = async () =>
-    (await new EngineClients(catalogue, secrets, new LastUsed(server.storage)).adapter.find(client_id))?.client_secret;
+    (await new EngineClients(catalogue, secrets, new LastUsed(server.storage), quiet).adapter.find(client_id))
+      ?.client_secret;
   const [first, second] = [await shown(), await shown()];
   assert.ok(String(first).length >= 43);
   assert.notEqual(first, second);

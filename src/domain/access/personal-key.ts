@@ -1,4 +1,5 @@
 /** Whether a personal key opens the admin API, and to whom. What the key itself restricts holds here as at any door. */
+import { looksLikeApiKey } from '../api-keys/api-key-format.ts';
 import { readApiKey } from '../api-keys/presented-key.ts';
 import { type PolicyLookup, policiesOf } from '../catalogue/holding.ts';
 import type { KeyStanding } from '../catalogue/key-standing.ts';
@@ -28,6 +29,8 @@ export async function admitPersonalKey(
   now: number,
 ): Promise<MemberPrincipal | undefined> {
   const { knowledge, limits } = parts;
+  // None is imported: what was made elsewhere is looked for nowhere.
+  if (!looksLikeApiKey(presented)) return undefined;
   const read = await readApiKey(knowledge, presented, now);
   if (read.outcome !== 'genuine' || read.credential.kind !== 'api_key') return undefined;
   const { standing } = read.credential;

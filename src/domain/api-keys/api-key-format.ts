@@ -26,8 +26,10 @@ const WHOLE = new RegExp(`^${API_KEY_PATTERN.source}$`);
 export interface ApiKeyProof {
   /** SHA-256 of the whole key, base64url. */
   readonly hash: string;
-  /** Its last four characters. */
+  /** Its last four characters; empty where nobody has told them. */
   readonly hint: string;
+  /** What an imported key begins with, as far as that was told; of one that was made here its record's id says that. */
+  readonly prefix?: string | undefined;
 }
 
 /** @param id the record's, `key_…` @returns a fresh key of that record, with 260 random bits */
@@ -56,7 +58,28 @@ export function apiKeyIdOf(presented: string): string | undefined {
 
 /** @returns what proves this key. It has 256 random bits and more, which no guessing reaches: a fast hash is enough. */
 export function proofOf(key: string): ApiKeyProof {
-  return { hash: createHash('sha256').update(key).digest('base64url'), hint: key.slice(-HINT_LENGTH) };
+  return { hash: sha256Of(key), hint: key.slice(-HINT_LENGTH) };
+}
+
+/** @returns the SHA-256 of a key, base64url */
+export function sha256Of(key: string): string {
+  return createHash('sha256').update(key).digest('base64url');
+}
+
+/**
+ * A key that was made elsewhere does not say which record it is of: its hash does.
+ * @param hash SHA-256 of the whole key, base64url
+ * @returns the id of its record: 120 bits of the hash of that, so that it tells nothing of the key
+ */
+export function importedApiKeyId(hash: string): string {
+  const bits = createHash('sha256').update(`latchkey imported key ${hash}`).digest();
+  let rest = BigInt(`0x${bits.subarray(0, (ID_LENGTH * 5) / 8).toString('hex')}`);
+  let digits = '';
+  for (let digit = 0; digit < ID_LENGTH; digit++) {
+    digits = BASE32.charAt(Number(rest % 32n)) + digits;
+    rest /= 32n;
+  }
+  return ID_PREFIX + digits;
 }
 
 /** CRC-32 (ISO-HDLC, as in zip) of all that stands before it, as seven digits of base 32, the highest first. */

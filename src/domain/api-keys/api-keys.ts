@@ -21,7 +21,7 @@ export const ResourceId = z
 export const EARLIER_MAX = 10;
 
 /** The SHA-256 of a key, base64url. A key has 256 random bits, which no guessing reaches. */
-const Proof = z.object({ hash: z.string(), hint: z.string() });
+const Proof = z.object({ hash: z.string(), hint: z.string(), prefix: z.string().optional() });
 
 export const ApiKey = z.object({
   ...recordShape,

@@ -2,7 +2,7 @@
 import { timingSafeEqual } from 'node:crypto';
 import type { KeyStanding } from '../catalogue/key-standing.ts';
 import type { ReadCredential } from '../verdicts/credentials.ts';
-import { apiKeyIdOf, proofOf } from './api-key-format.ts';
+import { apiKeyIdOf, importedApiKeyId, looksLikeApiKey, sha256Of } from './api-key-format.ts';
 import type { ApiKey } from './api-keys.ts';
 
 /** Where keys are known: the catalogue. */
@@ -18,7 +18,7 @@ export interface KeyKnowledge {
  * @throws DomainError `unavailable` where it cannot be told
  */
 export async function readApiKey(knowledge: KeyKnowledge, presented: string, now: number): Promise<ReadCredential> {
-  const id = apiKeyIdOf(presented);
+  const id = looksLikeApiKey(presented) ? apiKeyIdOf(presented) : importedApiKeyId(sha256Of(presented));
   const standing = id === undefined ? undefined : await knowledge.keyStanding(id);
   if (standing === undefined) return { outcome: 'invalid' };
   const match = matchOf(standing.key, presented);
@@ -35,7 +35,7 @@ export function matchOf(
   { current, earlier }: Pick<ApiKey, 'current' | 'earlier'>,
   presented: string,
 ): { readonly ends_at: string | null } | undefined {
-  const hash = Buffer.from(proofOf(presented).hash);
+  const hash = Buffer.from(sha256Of(presented));
   const isIt = (proof: { hash: string }) => {
     const kept = Buffer.from(proof.hash);
     return kept.length === hash.length && timingSafeEqual(kept, hash);

@@ -1,0 +1,37 @@
+/** A storage in which what was read once is not read again: for many decisions of one commit, which checks them all. */
+import type { Storage, StoredRecord, Table } from '../store.ts';
+
+/**
+ * @returns the storage, remembering whatever it read for as long as it is kept; a commit must demand that what was
+ * decided by is still so
+ */
+export function readingOnce(storage: Storage): Storage {
+  const read = new Map<string, Promise<unknown>>();
+  const once = <T>(key: unknown, reading: () => Promise<T>): Promise<T> => {
+    const name = JSON.stringify(key);
+    const before = read.get(name) as Promise<T> | undefined;
+    const now = before ?? reading();
+    read.set(name, now);
+    return now;
+  };
+  const get = <R extends StoredRecord>(table: Table<R>, id: string) =>
+    once(['get', table.name, id], () => storage.get(table, id));
+  return {
+    get,
+    async getMany(table, ids) {
+      const found = await Promise.all(ids.map((id) => get(table, id)));
+      return found.filter((record) => record !== undefined);
+    },
+    find: (table, by) => once(['find', table.name, by], () => storage.find(table, by)),
+    all: (table, where) => once(['all', table.name, where], () => storage.all(table, where)),
+    page: (table, query) => storage.page(table, query),
+    commit: (writes) => storage.commit(writes),
+    annotate: (table, notes) => storage.annotate(table, notes),
+    count: (counts) => storage.count(counts),
+    accumulate: (table, member, records) => storage.accumulate(table, member, records),
+    put: (table, record) => storage.put(table, record),
+    removeWhere: (table, where) => storage.removeWhere(table, where),
+    follow: (listener) => storage.follow(listener),
+    close: () => storage.close(),
+  };
+}
