@@ -4,9 +4,11 @@ import type { AdminServices } from './admin-api/operation.ts';
 import { adminApi } from './admin-api/router.ts';
 import { discovery } from './authorization-server/discovery.ts';
 import { type EndpointParts, oauthEndpoints } from './authorization-server/endpoints.ts';
+import { registration } from './authorization-server/registration.ts';
 import type { Config } from './config.ts';
 import { signInPage } from './console/sign-in.ts';
 import type { Catalogue } from './domain/catalogue/catalogue.ts';
+import type { Secrets } from './domain/clients/secrets.ts';
 import type { ServerKeys } from './domain/installation/installation.ts';
 import type { Storage } from './domain/store.ts';
 import { revocationOf } from './domain/tokens/revocations.ts';
@@ -29,6 +31,7 @@ export interface SurfaceParts
   extends Pick<EndpointParts, 'engine' | 'keys' | 'credentials'>,
     Pick<AdminServices, 'secrets' | 'guessing' | 'sealer' | 'keyring' | 'issueToken'> {
   readonly config: Config;
+  readonly secrets: AdminServices['secrets'] & Pick<Secrets, 'match'>;
   readonly storage: Storage;
   readonly logger: Logger;
   readonly serverKeys: ServerKeys;
@@ -82,6 +85,19 @@ export function surfaces(parts: SurfaceParts): { app: Koa; metricsApp: Koa } {
         if (endpoint === 'token') metrics.tokenIssued(outcome === 'ok' ? 'issued' : outcome);
         if (endpoint === 'introspection' && outcome === 'ok') metrics.introspected(isActive(ctx));
       },
+    }),
+  );
+  app.use(
+    registration({
+      issuer,
+      storage,
+      observer,
+      secrets,
+      allowsPlainHttp: config.outgoingAllow.length > 0,
+      knowledge: catalogue,
+      addressOf,
+      onUnauthenticated: (ctx) => refused(ctx, 'registration'),
+      onError,
     }),
   );
   app.use(

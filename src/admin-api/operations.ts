@@ -7,6 +7,7 @@ import { applicationOperations } from './applications.ts';
 import { clientSecretOperations } from './client-secrets.ts';
 import { clientOperations } from './clients.ts';
 import { collectionOperations } from './collections.ts';
+import { initialAccessTokenOperations } from './initial-access-tokens.ts';
 import { memberOperations } from './members.ts';
 import { ownershipOperations } from './ownership.ts';
 import { policyOperations } from './policies.ts';
@@ -26,6 +27,7 @@ export const operations = [
   ...clientOperations,
   ...clientSecretOperations,
   ...apiKeyOperations,
+  ...initialAccessTokenOperations,
   ...memberOperations,
   ...ownershipOperations,
   ...sessionOperations,

@@ -4,6 +4,7 @@ import type { Middleware } from 'koa';
 import { ASSERTION_ALGORITHMS, CLIENT_AUTH_METHODS } from './clients.ts';
 import type { Keys } from './keys.ts';
 import { PATHS } from './provider.ts';
+import { REGISTRATION_PATH } from './registration-answer.ts';
 
 interface Document {
   readonly body: Buffer;
@@ -69,6 +70,7 @@ function metadataOf(issuer: string, keys: Keys) {
     token_endpoint: issuer + PATHS.token,
     introspection_endpoint: issuer + PATHS.introspection,
     revocation_endpoint: issuer + PATHS.revocation,
+    registration_endpoint: issuer + REGISTRATION_PATH,
     jwks_uri: `${issuer}/.well-known/jwks.json`,
     grant_types_supported: ['client_credentials'],
     // RFC 8414 section 2 requires the member; no response type is served, for there is no authorization endpoint.

@@ -7,7 +7,20 @@ export const BASE32 = '0123456789abcdefghjkmnpqrstvwxyz';
 const LENGTH = 24;
 
 /** The type prefixes; an id says what it names. */
-export type IdPrefix = 'api' | 'app' | 'cli' | 'col' | 'key' | 'logo' | 'mem' | 'pol' | 'prof' | 'role' | 'sec';
+export type IdPrefix =
+  | 'api'
+  | 'app'
+  | 'cli'
+  | 'col'
+  | 'iat'
+  | 'key'
+  | 'logo'
+  | 'mem'
+  | 'pol'
+  | 'prof'
+  | 'reg'
+  | 'role'
+  | 'sec';
 
 /** @returns a fresh id such as `app_5v…` with 120 random bits; ids are never reused. */
 export function newId(prefix: IdPrefix): string {

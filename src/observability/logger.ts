@@ -17,6 +17,7 @@ const SECRET_MEMBERS = [
   'client_secret',
   'client_assertion',
   'registration_access_token',
+  'initial_access_token',
   'access_token',
   'token',
   'password',

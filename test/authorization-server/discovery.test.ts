@@ -153,6 +153,7 @@ function metadataOf(issuer: string, algorithms: readonly string[]) {
     token_endpoint: `${issuer}/oauth2/token`,
     introspection_endpoint: `${issuer}/oauth2/introspect`,
     revocation_endpoint: `${issuer}/oauth2/revoke`,
+    registration_endpoint: `${issuer}/oauth2/register`,
     jwks_uri: `${issuer}/.well-known/jwks.json`,
     grant_types_supported: ['client_credentials'],
     response_types_supported: [],

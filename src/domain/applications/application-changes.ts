@@ -9,6 +9,7 @@ import { invalid, type Mistake } from '../errors.ts';
 import { newId } from '../ids.ts';
 import { members } from '../members/members.ts';
 import { changesNothing, definedIn } from '../merge.ts';
+import { demandRightsOfTokensOf, removeInitialAccessTokensOf } from '../registration/initial-access-token-changes.ts';
 import type { Work } from '../work.ts';
 import { accessProfiles } from './access-profiles.ts';
 import { applicationLogos, findLogo } from './application-logos.ts';
@@ -95,11 +96,16 @@ export async function changeApplication(
   if (enabled) {
     await demandRightsOf(work, holders, '/enabled');
     await demandRightsOfKeysOf(work, before.id, '/enabled');
+    await demandRightsOfTokensOf(work, before, '/enabled');
   }
   return work.unit.replace(applications, before, { ...patch, tokens_valid_from: work.unit.at });
 }
 
-/** Removes an application with its clients, their secrets, its API keys, its access profiles and its logo. @throws DomainError `forbidden` */
+/**
+ * Removes an application with its clients, their secrets, its API keys, its access profiles, its initial access tokens
+ * and its logo.
+ * @throws DomainError `forbidden`
+ */
 export async function removeApplication(work: Work, application: Application): Promise<void> {
   await demandForeignApplication(work, application);
   const { storage, unit } = work;
@@ -107,6 +113,7 @@ export async function removeApplication(work: Work, application: Application): P
     await removeClient(work, client);
   }
   await removeKeysOfApplication(work, application.id);
+  await removeInitialAccessTokensOf(work, application.id);
   for (const profile of await storage.all(accessProfiles, { application_id: application.id })) {
     unit.remove(accessProfiles, profile);
   }

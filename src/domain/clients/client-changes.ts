@@ -6,6 +6,7 @@ import { type NamedPermission, References } from '../apis/references.ts';
 import { type Application, applications } from '../applications/applications.ts';
 import type { Mistake } from '../errors.ts';
 import { changesNothing, definedIn } from '../merge.ts';
+import { removeRegistrationOf } from '../registration/client-registrations.ts';
 import { coverLifetime } from '../signing-keys/signing-keys.ts';
 import type { Storage } from '../store.ts';
 import { Unit } from '../unit.ts';
@@ -135,11 +136,12 @@ function endsTokens(before: Client, after: Client): boolean {
   return before.enabled !== after.enabled || isProvenOtherwise;
 }
 
-/** Removes a client with its secrets. @throws DomainError `forbidden` */
+/** Removes a client with its secrets and its registration. @throws DomainError `forbidden` */
 export async function removeClient(work: Work, client: Client): Promise<void> {
   demandForeign(work.principal, client.id);
   await demandOwnerOver(work, [client]);
   await removeSecrets(work, client);
+  await removeRegistrationOf(work, client);
   work.unit.remove(clients, client);
 }
 

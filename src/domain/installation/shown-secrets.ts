@@ -1,6 +1,7 @@
 /** Names what an answer shows once, so that its replay ends when that does. */
 import { type ApiKey, apiKeys } from '../api-keys/api-keys.ts';
 import { clientSecrets } from '../clients/client-secrets.ts';
+import { initialAccessTokens } from '../registration/initial-access-tokens.ts';
 import type { Storage } from '../store.ts';
 
 /** @returns the name of a record's current key: another one after each refresh. It proves nothing by itself. */
@@ -11,6 +12,7 @@ export function shownApiKey({ id, current }: Pick<ApiKey, 'id' | 'current'>): st
 /** @param name a client secret's id, or what `shownApiKey` returned @returns whether it is still what it was */
 export async function isStillShown(storage: Storage, name: string): Promise<boolean> {
   const [id = '', hash] = name.split('#');
+  if (id.startsWith('iat_')) return (await storage.get(initialAccessTokens, id)) !== undefined;
   if (hash === undefined) return (await storage.get(clientSecrets, id)) !== undefined;
   return (await storage.get(apiKeys, id))?.current.hash === hash;
 }
