@@ -13,6 +13,9 @@ const ADMIN_API = new URL('../docs/admin-api.md', import.meta.url);
 const BEGIN = '<!-- Written by scripts/docs.ts from the operations: change it there. -->\n';
 const END = '<!-- end -->\n';
 
+/** By whom: a developer, a platform owner, the developer's key, the owner's key. */
+const REACHED = { developer: 'xxxx', developer_in_person: 'xx x', platform_owner: ' x x', in_person: ' x  ' };
+
 /** @returns the whole page, in Markdown. */
 export function configurationPage(): string {
   const rows = Object.entries(SETTINGS).map(([name, rule]) => {
@@ -50,7 +53,7 @@ function positionsTable(): string {
     const call = `\`${method.toUpperCase()} ${path.replaceAll(/:([a-z_]+)/g, '{$1}')}\``;
     if (scope === null)
       return `| ${call} | | ${session ? '`session`' : 'anybody'} | ${columns(session ? 'xx  ' : 'xxxx')}`;
-    const reached = { developer: 'xxxx', platform_owner: ' x x', in_person: ' x  ' }[reach];
+    const reached = REACHED[reach];
     return `| ${call} | \`${scope}\` | \`${reach}\` | ${columns(reached)}`;
   });
   return `

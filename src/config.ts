@@ -27,6 +27,8 @@ export interface Config {
   readonly maxStaleSeconds: number;
   /** Undefined: `/metrics` is served on `port`. */
   readonly metricsPort: number | undefined;
+  /** Undefined: checkpoints of the audit trail are in the log alone. */
+  readonly auditCheckpointFile: string | undefined;
   /** CIDR ranges. */
   readonly outgoingAllow: readonly string[];
 }
@@ -203,6 +205,7 @@ function configOf(values: Partial<SettingValues>): Config {
     demo: values.LATCHKEY_DEMO === undefined ? undefined : values.LATCHKEY_DEMO === 'true',
     firstStart: firstStartOf(values.LATCHKEY_FIRST_START, read.LATCHKEY_STORE),
     firstStartFile: values.LATCHKEY_FIRST_START_FILE,
+    auditCheckpointFile: values.LATCHKEY_AUDIT_CHECKPOINT_FILE,
     keyAnnounceSeconds: read.LATCHKEY_KEY_ANNOUNCE_SECONDS,
     maxStaleSeconds: read.LATCHKEY_MAX_STALE_SECONDS,
     // 0 is any free port, never the same one twice.

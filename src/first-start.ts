@@ -1,8 +1,10 @@
 /** Sees to it that the store is set up before anything is served: by this process, or by another that came first. */
+
 import { open, unlink } from 'node:fs/promises';
 import { setTimeout as wait } from 'node:timers/promises';
 import { adminScopes } from './admin-api/scopes.ts';
 import type { Config } from './config.ts';
+import { systemAuthor } from './domain/audit/author.ts';
 import { clients } from './domain/clients/clients.ts';
 import { DomainError } from './domain/errors.ts';
 import { type FirstStart, setUp } from './domain/installation/first-start.ts';
@@ -66,7 +68,7 @@ export async function ensureInstalled(
 }
 
 async function installOnce(storage: Storage, sealer: Sealer, config: Config): Promise<FirstStart | undefined> {
-  const unit = new Unit();
+  const unit = new Unit({ author: systemAuthor('first-start') });
   const told = await setUp(unit, {
     issuer: config.issuer,
     sealer,

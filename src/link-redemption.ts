@@ -1,5 +1,6 @@
 /** What stands between the page where a password is set and the domain: the page knows no members, they know no pages. */
 import type { Redeemed, SignIn } from './console/sign-in.ts';
+import { authorOf } from './domain/audit/author.ts';
 import { DomainError } from './domain/errors.ts';
 import { type Gate, judgeLink } from './domain/members/sign-in.ts';
 import { redeemSignInLink } from './domain/members/sign-in-links.ts';
@@ -14,7 +15,9 @@ export async function redeem(
 ): Promise<Redeemed> {
   try {
     const prepared = await judgeLink(parts, signIn, { address });
-    await untilCommitted(parts, (unit) => redeemSignInLink({ storage: parts.storage, unit }, signIn, prepared));
+    await untilCommitted(parts, authorOf(undefined, address), (unit) =>
+      redeemSignInLink({ storage: parts.storage, unit }, signIn, prepared),
+    );
     return { outcome: 'done' };
   } catch (error) {
     if (!(error instanceof DomainError)) throw error;

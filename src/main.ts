@@ -2,7 +2,12 @@
 import cluster from 'node:cluster';
 import { once } from 'node:events';
 import { type Config, ConfigError, readConfig } from './config.ts';
-import { openServerKeys, readInstallation, type ServerKeys } from './domain/installation/installation.ts';
+import {
+  openServerKeys,
+  readInstallation,
+  type ServerKeys,
+  withAllServerKeys,
+} from './domain/installation/installation.ts';
 import { Sealer } from './domain/installation/sealing.ts';
 import type { Storage } from './domain/store.ts';
 import { ensureInstalled } from './first-start.ts';
@@ -50,7 +55,7 @@ async function prepare(config: Config, logger: Logger, stop?: AbortSignal): Prom
       stop,
       onWait: () => logger.warn({ event: 'first_start.awaited' }, 'the store is empty; another node is to set it up'),
     });
-    const serverKeys = openServerKeys(installation, sealer);
+    const serverKeys = openServerKeys(await withAllServerKeys(storage, installation, sealer), sealer);
     if (told) process.stdout.write(`${firstStartText(told)}\n`);
     return { storage, sealer, serverKeys };
   } catch (error) {

@@ -1,5 +1,7 @@
 /** `npm run owner:link`: makes another sign-in link for the first owner, on the host that holds the key and the store. */
+
 import { readConfig } from './config.ts';
+import { systemAuthor } from './domain/audit/author.ts';
 import { readInstallation } from './domain/installation/installation.ts';
 import { members } from './domain/members/members.ts';
 import {
@@ -20,7 +22,7 @@ async function ownerLink(): Promise<string> {
       throw new Error('This store is not set up yet: start Latchkey first (npm start), with the same settings.');
     }
     const owner = await ownerWithoutPassword(storage);
-    const unit = new Unit();
+    const unit = new Unit({ author: systemAuthor('owner-link') });
     const token = makeSignInLink(unit, owner.id);
     unit.require(members, owner);
     await unit.commit(storage, async () => {});

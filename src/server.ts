@@ -2,6 +2,7 @@
 import { availableParallelism } from 'node:os';
 import type Koa from 'koa';
 import { adminScopesByReach } from './admin-api/scopes.ts';
+import { sealAudit } from './audit-sealing.ts';
 import { adminAuthentication } from './authorization-server/admin-authentication.ts';
 import { Artifacts } from './authorization-server/artifacts.ts';
 import { ClientJwtReader } from './authorization-server/client-jwt-reader.ts';
@@ -13,8 +14,11 @@ import { tokenIssuer } from './authorization-server/token-issue.ts';
 import { TokenReader } from './authorization-server/token-reader.ts';
 import type { Config } from './config.ts';
 import { adminResource } from './domain/apis/admin-api-record.ts';
+import { CheckpointKey } from './domain/audit/checkpoints.ts';
+import { recordRefusedSources } from './domain/audit/refusals.ts';
 import { Catalogue } from './domain/catalogue/catalogue.ts';
 import { LastUsed } from './domain/clients/last-used.ts';
+import { SecretSettling } from './domain/clients/secret-settling.ts';
 import { Secrets } from './domain/clients/secrets.ts';
 import { DomainError } from './domain/errors.ts';
 import type { ServerKeys } from './domain/installation/installation.ts';
@@ -25,6 +29,7 @@ import { SigningKeyring } from './domain/signing-keys/signing-key-rotation.ts';
 import type { Storage } from './domain/store.ts';
 import { useOnce } from './domain/tokens/replays.ts';
 import type { ChangeObserver } from './domain/unit.ts';
+import { UsageCounter } from './domain/usage/usage-counter.ts';
 import { Verdicts } from './domain/verdicts/verdicts.ts';
 import { housekeeping } from './housekeeping.ts';
 import { createOutgoing } from './http/outgoing.ts';
@@ -86,7 +91,24 @@ export async function createServer(parts: ServerParts): Promise<Server> {
     },
     onError,
   });
-  const stopHousekeeping = housekeeping({ storage, lastUsed, keyring, observer, onError });
+  const usage = new UsageCounter({
+    storage: {
+      async accumulate(...counts) {
+        catalogue.demandStore();
+        await storage.accumulate(...counts);
+      },
+    },
+    onFull: () => logger.warn({ event: 'usage.full' }, 'too many to tell apart: some were counted as nobody’s'),
+  });
+  const stopHousekeeping = housekeeping({
+    storage,
+    lastUsed,
+    usage,
+    keyring,
+    observer,
+    onExpiring: ({ action, id, details }) => logger.warn({ event: action, id, ...details }),
+    onError,
+  });
 
   let isDraining = false;
 
@@ -95,7 +117,23 @@ export async function createServer(parts: ServerParts): Promise<Server> {
     bcrypt: () => secrets.load,
     feedSecondsSinceHeard: () => catalogue.secondsSinceHeard(),
   });
-  const refusals = createRefusals({ logger, metrics });
+  let recorded = Promise.resolve();
+  const refusals = createRefusals({
+    logger,
+    metrics,
+    onFlush: (sources) => {
+      recorded = recordRefusedSources(storage, observer, sources).catch(onError);
+    },
+  });
+  const checkpointKey = new CheckpointKey(serverKeys.audit_checkpoint);
+  const stopSealing = sealAudit({
+    storage,
+    issuer,
+    checkpointKey,
+    checkpointFile: config.auditCheckpointFile,
+    onCheckpoint: (jws, { count, hash }) => logger.info({ event: 'audit.checkpoint', count, hash, checkpoint: jws }),
+    onError,
+  });
 
   // The authorization server.
   const keys = new Keys(catalogue, keyring, onError);
@@ -113,8 +151,13 @@ export async function createServer(parts: ServerParts): Promise<Server> {
       return await useOnce(storage, names, exp);
     },
     onKeyUsed: (keyId, at) => lastUsed.noteKey(keyId, at),
+    onVerdict(outcome, bearer, api) {
+      metrics.judged(outcome);
+      usage.count('verdict', outcome, bearer, api);
+    },
   });
-  const engineClients = new EngineClients(catalogue, secrets, lastUsed);
+  const settling = new SecretSettling({ storage, secrets, onError });
+  const engineClients = new EngineClients(catalogue, secrets, lastUsed, settling);
   const engine = createEngine({
     issuer,
     keys,
@@ -158,8 +201,16 @@ export async function createServer(parts: ServerParts): Promise<Server> {
     verdicts,
     authenticate,
     introspectorBy: (clientId, secret) => engineClients.introspectorBy(clientId, secret),
-    issueToken: tokenIssuer({ issuer, keys, knowledge: catalogue, opaque }),
+    issueToken: tokenIssuer({
+      issuer,
+      keys,
+      knowledge: catalogue,
+      opaque,
+      onIssued: ({ standing, api }) => usage.count('token', 'issued', standing, api.identifier),
+    }),
+    usage,
     metrics,
+    checkpointKey,
     renderMetrics: parts.renderer(metrics),
     refusals,
     isDraining: () => isDraining,
@@ -174,8 +225,11 @@ export async function createServer(parts: ServerParts): Promise<Server> {
     async close() {
       keys.close();
       refusals.stop();
+      await recorded;
       await stopHousekeeping();
+      await settling.idle();
       await limiter.close();
+      await stopSealing();
       await catalogue.close();
     },
   };

@@ -191,6 +191,11 @@ export const SETTINGS = {
     description: 'How long a node cut off from its store goes on serving what it knows; from then on it answers 503.',
     default: '300',
   }),
+  LATCHKEY_AUDIT_CHECKPOINT_FILE: z.string().meta({
+    description:
+      'A file to which each signed checkpoint of the audit trail is appended, beside the log: best on another machine.',
+    unset: 'none: checkpoints are in the log',
+  }),
   LATCHKEY_METRICS_PORT: wholeNumber(0, 65535).meta({
     description: 'A separate, private port for `/metrics`.',
     unset: 'the same port',

@@ -7,12 +7,15 @@ import { type EndpointParts, oauthEndpoints } from './authorization-server/endpo
 import { registration } from './authorization-server/registration.ts';
 import type { Config } from './config.ts';
 import { signInPage } from './console/sign-in.ts';
+import type { CheckpointKey } from './domain/audit/checkpoints.ts';
 import type { Catalogue } from './domain/catalogue/catalogue.ts';
 import type { Secrets } from './domain/clients/secrets.ts';
 import type { ServerKeys } from './domain/installation/installation.ts';
 import type { Storage } from './domain/store.ts';
+import { previewToken } from './domain/tokens/preview.ts';
 import { revocationOf } from './domain/tokens/revocations.ts';
 import type { ChangeObserver } from './domain/unit.ts';
+import type { UsageCounter } from './domain/usage/usage-counter.ts';
 import type { Verdicts } from './domain/verdicts/verdicts.ts';
 import { leakReports } from './gateways/leak-reports.ts';
 import { type VerifyParts, verify } from './gateways/verify.ts';
@@ -41,7 +44,9 @@ export interface SurfaceParts
   readonly authenticate: Authenticate;
   readonly introspectorBy: VerifyParts['authenticateClient'];
   readonly metrics: Metrics;
+  readonly usage: UsageCounter;
   readonly renderMetrics: () => Promise<RenderedMetrics>;
+  readonly checkpointKey: CheckpointKey;
   readonly refusals: Refusals;
   readonly isDraining: () => boolean;
   readonly onError: (error: unknown) => void;
@@ -50,7 +55,7 @@ export interface SurfaceParts
 /** @returns the app of the port that everybody calls, and the one of the metrics' own port */
 export function surfaces(parts: SurfaceParts): { app: Koa; metricsApp: Koa } {
   const { config, storage, logger, serverKeys, observer, catalogue, secrets, guessing, sealer, keyring, keys } = parts;
-  const { engine, credentials, verdicts, authenticate, metrics, refusals, onError } = parts;
+  const { engine, credentials, verdicts, authenticate, metrics, usage, refusals, onError } = parts;
   const { issuer } = config;
   const addressOf = (ctx: Koa.Context) => clientAddress(ctx.req, config.trustedProxies);
   const refused = (ctx: Koa.Context, surface: string) => refusals.refused(addressOf(ctx), surface);
@@ -80,10 +85,17 @@ export function surfaces(parts: SurfaceParts): { app: Koa; metricsApp: Koa } {
       observer,
       addressOf,
       onError,
-      onOutcome: (endpoint, outcome, ctx) => {
+      onIntrospected(outcome, bearer, api) {
+        metrics.introspected(outcome === 'active');
+        usage.count('introspection', outcome, bearer, api);
+      },
+      onOutcome(endpoint, outcome, ctx, { bearer, api }) {
         if (outcome === 'invalid_client') refused(ctx, endpoint);
-        if (endpoint === 'token') metrics.tokenIssued(outcome === 'ok' ? 'issued' : outcome);
-        if (endpoint === 'introspection' && outcome === 'ok') metrics.introspected(isActive(ctx));
+        if (endpoint === 'introspection' && outcome !== 'ok') usage.count(endpoint, outcome, bearer, api);
+        if (endpoint !== 'token') return;
+        const issued = outcome === 'ok' ? 'issued' : outcome;
+        metrics.tokenIssued(issued);
+        usage.count(endpoint, issued, bearer, api);
       },
     }),
   );
@@ -114,17 +126,17 @@ export function surfaces(parts: SurfaceParts): { app: Koa; metricsApp: Koa } {
       guessing,
       sealer,
       issueToken: parts.issueToken,
+      previewToken: (client, request) => previewToken({ storage, issuer, knowledge: catalogue }, client, request),
       async readToken(token) {
         const read = await credentials.read(token);
         const revocable = read.outcome === 'genuine' ? revocationOf(read.credential) : undefined;
         return revocable && { jti: revocable.id, ...revocable };
       },
+      checkpointKey: parts.checkpointKey,
       cursorKey: serverKeys.cursor,
       idempotencyKey: serverKeys.idempotency,
       onError,
-      onRefusal: (ctx, kind) => {
-        if (kind === 'unauthenticated') refused(ctx, 'admin');
-      },
+      onUnauthenticated: (ctx) => refused(ctx, 'admin'),
     }),
   );
   app.use(
@@ -137,9 +149,8 @@ export function surfaces(parts: SurfaceParts): { app: Koa; metricsApp: Koa } {
         const authenticated = await authenticate({ kind: 'bearer', text: token, address: addressOf(ctx) });
         return authenticated?.principal.scopes;
       },
-      onVerdict: (verdict) => metrics.judged(verdict),
       onError,
-      onRefusal: (ctx, kind) => {
+      onRefusal: (ctx, { kind }) => {
         if (kind === 'unauthenticated') refused(ctx, 'verify');
       },
     }),
@@ -149,6 +160,7 @@ export function surfaces(parts: SurfaceParts): { app: Koa; metricsApp: Koa } {
       storage,
       observer,
       demandStore: () => catalogue.demandStore(),
+      addressOf,
       onLeak: (key_id) => logger.warn({ event: 'api_key.leaked', key_id }),
       onError,
     }),
@@ -165,8 +177,4 @@ export function surfaces(parts: SurfaceParts): { app: Koa; metricsApp: Koa } {
   metricsApp.on('error', onError);
   metricsApp.use(safeDefaults(false)).use(metricsPage).use(everythingElse());
   return { app, metricsApp };
-}
-
-function isActive(ctx: Koa.Context): boolean {
-  return (ctx.body as { active?: boolean } | undefined)?.active !== false;
 }

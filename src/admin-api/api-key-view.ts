@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import type { Inquirer } from '../domain/access/visibility.ts';
 import { apiKeyPrefix } from '../domain/api-keys/api-key-format.ts';
-import { ApiKey } from '../domain/api-keys/api-keys.ts';
+import { ApiKey, apiKeys } from '../domain/api-keys/api-keys.ts';
 import { visibleApiKey } from '../domain/api-keys/visible-api-keys.ts';
 import { NamedPermission, readNames } from '../domain/apis/references.ts';
 import { notFound } from '../domain/errors.ts';
@@ -74,8 +74,8 @@ export const NewApiKey = ApiKeyView.extend({
 /** @returns the key that the path names @throws DomainError `not_found`, also where it is another's */
 export async function findApiKey(inquiry: Inquirer & { params: { id: string } }): Promise<ApiKey> {
   const key = await visibleApiKey(inquiry, inquiry.params.id);
-  if (key === undefined) throw notFound('API key');
-  return key;
+  if (key !== undefined) return key;
+  throw notFound('API key', (await inquiry.storage.get(apiKeys, inquiry.params.id)) !== undefined);
 }
 
 /** @returns how it looks from outside */

@@ -15,8 +15,9 @@ import { DomainError, type Mistake } from '../domain/errors.ts';
 import { shownApiKey } from '../domain/installation/shown-secrets.ts';
 import { definedIn } from '../domain/merge.ts';
 import type { Storage } from '../domain/store.ts';
-import { ListQuery, pageOf } from '../http/page.ts';
+import { pageOf } from '../http/page.ts';
 import { ApiKeyView, apiKeyView, apiKeyViews, findApiKey, NewApiKey } from './api-key-view.ts';
+import { ExpiringListQuery, expiringSoon } from './expiring.ts';
 import { operation } from './operation.ts';
 
 const one = '/api-keys/:id';
@@ -34,11 +35,12 @@ export const apiKeyOperations = [
     summary: 'List API keys',
     tag,
     scope: 'api-keys:read',
-    query: ListQuery,
+    query: ExpiringListQuery,
     status: 200,
     result: pageOf(ApiKeyView),
-    async run({ page, storage, principal }) {
-      const { records, next_cursor } = await page(apiKeys, await visibleApiKeys({ storage, principal }));
+    async run({ page, storage, principal, query, unit }) {
+      const where = { ...(await visibleApiKeys({ storage, principal })), ...expiringSoon(query, unit.now) };
+      const { records, next_cursor } = await page(apiKeys, where);
       return { body: { data: await apiKeyViews(storage, records), next_cursor } };
     },
   }),

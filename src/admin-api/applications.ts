@@ -127,8 +127,8 @@ export const applicationOperations = [
 /** @returns the application that the path names @throws DomainError `not_found`, also where it is another's */
 export async function findApplication(inquiry: Inquirer & { params: { id: string } }): Promise<Application> {
   const application = await visibleApplication(inquiry, inquiry.params.id);
-  if (application === undefined) throw notFound('application');
-  return application;
+  if (application !== undefined) return application;
+  throw notFound('application', (await inquiry.storage.get(applications, inquiry.params.id)) !== undefined);
 }
 
 function viewOf(application: Application): ApplicationView {

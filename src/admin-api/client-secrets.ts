@@ -1,6 +1,4 @@
 /** `/clients/{client_id}/secrets`: the consumer secrets, each shown once. */
-import { z } from 'zod';
-import type { Inquirer } from '../domain/access/visibility.ts';
 import {
   changeSecret,
   createSecret,
@@ -11,50 +9,12 @@ import {
   SecretRotation,
   secretMistakes,
 } from '../domain/clients/client-secret-changes.ts';
-import { ClientSecret, clientSecrets } from '../domain/clients/client-secrets.ts';
-import type { Client } from '../domain/clients/clients.ts';
+import { type ClientSecret, clientSecrets } from '../domain/clients/client-secrets.ts';
 import type { MintedSecret } from '../domain/clients/secrets.ts';
-import { notFound } from '../domain/errors.ts';
 import { ListQuery, pageOf } from '../http/page.ts';
+import { findSecret, NewSecret, SecretView, secretView } from './client-secret-view.ts';
 import { findClient } from './client-view.ts';
-import { type AdminServices, operation, recordView } from './operation.ts';
-
-const { shape } = ClientSecret;
-
-const example = {
-  id: 'sec_5vq3m8t1c7w2zk9x4n6bd0fh',
-  created_at: '2026-11-21T08:00:00.000Z',
-  updated_at: '2026-11-21T08:00:00.000Z',
-  client_id: 'cli_5vq3m8t1c7w2zk9x4n6bd0fh',
-  label: 'billing',
-  hint: 'x9Qa',
-  expires_at: null,
-  last_used_at: null,
-  enabled: true,
-};
-
-const SecretView = z
-  .object({
-    ...recordView,
-    client_id: shape.client_id,
-    label: shape.label,
-    hint: shape.hint.meta({ description: 'Its last four characters.' }),
-    expires_at: shape.expires_at,
-    last_used_at: shape.last_used_at,
-    enabled: shape.enabled,
-  })
-  .meta({ id: 'Secret', example });
-
-const NewSecret = SecretView.extend({
-  client_secret: z.string().meta({ description: 'The consumer secret: shown this once.' }),
-}).meta({ id: 'NewSecret', example: { ...example, client_secret: 'shown once' } });
-
-interface Found {
-  readonly client: Client;
-  readonly secret: ClientSecret;
-  /** The secret's: what `If-Match` is about. */
-  readonly version: number;
-}
+import { type AdminServices, operation } from './operation.ts';
 
 const list = '/clients/:client_id/secrets';
 const one = '/clients/:client_id/secrets/:id';
@@ -74,7 +34,7 @@ export const clientSecretOperations = [
     find: findClient,
     async run({ page, found }) {
       const { records, next_cursor } = await page(clientSecrets, { client_id: found.id });
-      return { body: { data: [...records], next_cursor } };
+      return { body: { data: records.map(secretView), next_cursor } };
     },
   }),
   operation({
@@ -140,7 +100,7 @@ export const clientSecretOperations = [
     status: 200,
     result: SecretView,
     find: findSecret,
-    run: async ({ found }) => ({ body: found.secret, version: found.version }),
+    run: async ({ found }) => ({ body: secretView(found.secret), version: found.version }),
   }),
   operation({
     method: 'patch',
@@ -155,11 +115,11 @@ export const clientSecretOperations = [
     status: 200,
     result: SecretView,
     find: findSecret,
-    view: async ({ found }) => SecretView.parse(found.secret),
+    view: async ({ found }) => secretView(found.secret),
     observed: ['last_used_at'],
     async run(call) {
       const secret = await changeSecret(call, call.found.client, call.found.secret, call.body);
-      return { body: secret, version: secret.version };
+      return { body: secretView(secret), version: secret.version };
     },
   }),
   operation({
@@ -179,20 +139,13 @@ export const clientSecretOperations = [
   }),
 ];
 
-async function findSecret(inquiry: Inquirer & { params: { client_id: string; id: string } }): Promise<Found> {
-  const client = await findClient(inquiry);
-  const secret = await inquiry.storage.get(clientSecrets, inquiry.params.id);
-  if (secret === undefined || secret.client_id !== client.id) throw notFound('secret');
-  return { client, secret, version: secret.version };
-}
-
 function mint({ services, params }: { services: AdminServices; params: { client_id: string } }): Promise<MintedSecret> {
   return services.secrets.mint(params.client_id);
 }
 
 function shown(secret: ClientSecret, { secret: client_secret }: MintedSecret) {
   return {
-    body: { ...secret, client_secret },
+    body: { ...secretView(secret), client_secret },
     version: secret.version,
     location: `/clients/${secret.client_id}/secrets/${secret.id}`,
     secret_id: secret.id,

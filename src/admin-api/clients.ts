@@ -5,8 +5,10 @@ import { demandRightsOf } from '../domain/access/may-grant.ts';
 import { belongingToVisible } from '../domain/access/visibility.ts';
 import { isSecretBased } from '../domain/clients/client-authentication.ts';
 import { changeClient, clientMistakes, createClient, removeClient } from '../domain/clients/client-changes.ts';
-import { ClientChanges, ClientDraft } from '../domain/clients/client-drafts.ts';
+import { ClientChanges, ClientRegistration } from '../domain/clients/client-drafts.ts';
+import { firstSecretMistakes } from '../domain/clients/client-secret-recovery.ts';
 import { clients } from '../domain/clients/clients.ts';
+import { invalid } from '../domain/errors.ts';
 import { newId } from '../domain/ids.ts';
 import { ListQuery, pageOf } from '../http/page.ts';
 import { findApplication } from './applications.ts';
@@ -69,8 +71,11 @@ export const clientOperations = [
     description: 'Where it proves itself by a secret, the answer shows its first one, this once.',
     tag,
     scope: 'clients:write',
-    body: ClientDraft,
-    check: (inquiry) => clientMistakes(inquiry, inquiry.body, inquiry.found.id),
+    body: ClientRegistration,
+    async check(inquiry) {
+      const { recoverable: _, ...draft } = inquiry.body;
+      return [...firstSecretMistakes(inquiry.body), ...(await clientMistakes(inquiry, draft, inquiry.found.id))];
+    },
     status: 201,
     result: RegisteredClient,
     find: findApplication,
@@ -79,7 +84,12 @@ export const clientOperations = [
       return { id, minted: isSecretBased(body) ? await services.secrets.mint(id) : undefined };
     },
     async run(call) {
-      const { client, secret } = await createClient(call, call.found, call.body, call.prepared);
+      const mistakes = firstSecretMistakes(call.body);
+      if (mistakes.length > 0) throw invalid(mistakes);
+      const { recoverable, ...draft } = call.body;
+      const { minted } = call.prepared;
+      const recovery = recoverable && minted ? { secret: minted.secret, sealer: call.services.sealer } : undefined;
+      const { client, secret } = await createClient(call, call.found, draft, { ...call.prepared, recovery });
       const view = await clientView(call.storage, client);
       return {
         body: { ...view, client_secret: call.prepared.minted?.secret },
@@ -149,7 +159,14 @@ export const clientOperations = [
     async run(call) {
       await demandRightsOf(call, [call.found], '');
       const order = { ...call.body, ends_at: endOfActing(call.principal) };
-      return { body: await call.services.issueToken(call.found.id, order) };
+      const issued = await call.services.issueToken(call.found.id, order);
+      call.unit.note({
+        action: 'token.issued',
+        target: { type: 'client', id: call.found.id },
+        belongs_to: call.found.application_id,
+        details: { scope: issued.scope, resource: order.resource ?? null, expires_in: issued.expires_in },
+      });
+      return { body: issued };
     },
   }),
 ];

@@ -2,11 +2,15 @@
 import { z } from 'zod';
 import type { KeySupply } from '../domain/apis/api-changes.ts';
 import type { SigningAlgorithm } from '../domain/apis/apis.ts';
+import type { CheckpointKey } from '../domain/audit/checkpoints.ts';
 import type { SecretMint } from '../domain/clients/client-secret-changes.ts';
+import type { Client } from '../domain/clients/clients.ts';
+import type { Secrets } from '../domain/clients/secrets.ts';
 import type { Sealer } from '../domain/installation/sealing.ts';
 import type { Guessing } from '../domain/members/guessing.ts';
 import type { PasswordHashing } from '../domain/members/passwords.ts';
 import type { SigningKey } from '../domain/signing-keys/signing-keys.ts';
+import type { PreviewRequest, TokenPreview } from '../domain/tokens/preview.ts';
 import type { ReadToken } from '../domain/tokens/revocation-changes.ts';
 import type { Unit } from '../domain/unit.ts';
 import { operationsFor } from '../http/operation.ts';
@@ -34,14 +38,17 @@ export interface AdminServices {
     rotate(unit: Unit, order: { algorithm: SigningAlgorithm; immediate: boolean }): Promise<SigningKey>;
     remove(unit: Unit, kid: string): Promise<void>;
   };
-  readonly secrets: SecretMint & PasswordHashing;
+  readonly secrets: SecretMint & PasswordHashing & Pick<Secrets, 'keepImported'>;
   readonly guessing: Guessing;
-  readonly sealer: Pick<Sealer, 'seal'>;
+  readonly sealer: Pick<Sealer, 'seal' | 'open'>;
+  readonly checkpointKey: CheckpointKey;
   /**
    * Issues a token for a client without its secret.
    * @throws DomainError `invalid` where it would not be granted, `conflict` where the client gets none
    */
   issueToken(clientId: string, order: TokenOrder): Promise<OrderedToken>;
+  /** @returns what a client with this record would get for a token request @throws DomainError `unavailable` */
+  previewToken(client: Client, request: PreviewRequest): Promise<TokenPreview>;
   readonly readToken: ReadToken;
 }
 

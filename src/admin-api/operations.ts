@@ -4,9 +4,13 @@ import { apiKeyOperations } from './api-keys.ts';
 import { apiOperations } from './apis.ts';
 import { applicationLogoOperations } from './application-logos.ts';
 import { applicationOperations } from './applications.ts';
+import { auditEntryOperations } from './audit-entries.ts';
+import { clientPreviewOperations } from './client-preview.ts';
+import { clientSecretRecoveryOperations } from './client-secret-recovery.ts';
 import { clientSecretOperations } from './client-secrets.ts';
 import { clientOperations } from './clients.ts';
 import { collectionOperations } from './collections.ts';
+import { importOperations } from './imports.ts';
 import { initialAccessTokenOperations } from './initial-access-tokens.ts';
 import { memberOperations } from './members.ts';
 import { ownershipOperations } from './ownership.ts';
@@ -15,6 +19,7 @@ import { revocationOperations } from './revocations.ts';
 import { roleOperations } from './roles.ts';
 import { sessionOperations } from './sessions.ts';
 import { signingKeyOperations } from './signing-keys.ts';
+import { usageOperations } from './usage.ts';
 
 export const operations = [
   ...apiOperations,
@@ -25,12 +30,17 @@ export const operations = [
   ...applicationLogoOperations,
   ...accessProfileOperations,
   ...clientOperations,
+  ...clientPreviewOperations,
   ...clientSecretOperations,
+  ...clientSecretRecoveryOperations,
   ...apiKeyOperations,
   ...initialAccessTokenOperations,
+  ...importOperations,
   ...memberOperations,
   ...ownershipOperations,
   ...sessionOperations,
   ...signingKeyOperations,
   ...revocationOperations,
+  ...usageOperations,
+  ...auditEntryOperations,
 ];

@@ -1,11 +1,14 @@
 /** The admin API as middleware: access, problems, its operations and its own description. */
 import type { Context, Middleware } from 'koa';
+import type { Principal } from '../domain/access/principal.ts';
+import { recordRefusedCall } from '../domain/audit/refusals.ts';
 import { sessionCookieName } from '../domain/members/sessions.ts';
 import type { Storage } from '../domain/store.ts';
 import type { ChangeObserver } from '../domain/unit.ts';
 import type { Authenticate } from '../http/access.ts';
+import { clientAddress } from '../http/client-address.ts';
 import { openApiDocument, serveDocument } from '../http/openapi.ts';
-import { type ProblemKind, problems } from '../http/problem.ts';
+import { problems } from '../http/problem.ts';
 import { serve } from '../http/serve.ts';
 import { ADMIN_PATH, type AdminServices } from './operation.ts';
 import { operations } from './operations.ts';
@@ -23,13 +26,19 @@ export interface AdminParts extends AdminServices {
   readonly idempotencyKey: Buffer;
   /** Told of everything that is no answer of ours. */
   onError(error: unknown, ctx: Context): void;
-  /** Told of every request that is refused for want of a credential or of rights. */
-  onRefusal?(ctx: Context, kind: ProblemKind): void;
+  /** Told of every request that is refused for want of a credential. */
+  onUnauthenticated?(ctx: Context): void;
 }
 
 /** @returns middleware that answers everything below `/admin/v1` and passes on the rest */
 export function adminApi(parts: AdminParts): Middleware {
-  const answerProblems = problems(parts);
+  const answerProblems = problems({
+    onError: parts.onError,
+    onRefusal: async (ctx, { kind, detail }) => {
+      if (kind === 'unauthenticated') parts.onUnauthenticated?.(ctx);
+      else await tellRefusal(parts, ctx, kind, detail);
+    },
+  });
   const document = serveDocument(`${ADMIN_PATH}/openapi.json`, adminApiDocument(parts.issuer));
   const answer = serve(operations, {
     ...parts,
@@ -49,6 +58,18 @@ export function adminApi(parts: AdminParts): Middleware {
       }),
     );
   };
+}
+
+/** Where even this cannot be written, the caller is refused all the same. */
+async function tellRefusal(parts: AdminParts, ctx: Context, reason: string, detail: string): Promise<void> {
+  const { storage, observer, trustedProxies, onError } = parts;
+  // What reading the request has left there.
+  const { principal, operation } = ctx.state as { principal?: Principal; operation?: string };
+  if (principal === undefined || operation === undefined) return;
+  const address = clientAddress(ctx.req, trustedProxies);
+  const { method, path } = ctx;
+  const call = { principal, address, operation, method, path, reason, detail };
+  await recordRefusedCall(storage, observer, call).catch((error: unknown) => onError(error, ctx));
 }
 
 /** @returns the OpenAPI 3.1 document of the admin API */

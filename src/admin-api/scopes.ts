@@ -29,5 +29,6 @@ export function adminScopesByReach(): ReadonlyMap<Reach, ReadonlySet<string>> {
 function descriptionOf(name: string, segment: string, access: AdminScope['access']): string {
   if (name === OWNERSHIP_SCOPE) return 'Stands for a platform owner: grants anything';
   if (name === VERIFY_SCOPE) return 'Ask for verdicts on credentials at any API';
+  if (name.endsWith(':reveal')) return `Be shown recoverable ${segment}`;
   return access === 'read' ? `Read ${segment}` : `Create, change and delete ${segment}`;
 }

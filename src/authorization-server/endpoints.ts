@@ -4,14 +4,17 @@
  * because the engine refuses both for JWTs.
  */
 import type { Context, Middleware } from 'koa';
+import { clientAuthor } from '../domain/audit/author.ts';
 import type { Standing } from '../domain/catalogue/standing.ts';
 import { DomainError } from '../domain/errors.ts';
 import { DuplicateError, type Storage } from '../domain/store.ts';
-import { INACTIVE, type IntrospectionParts, introspect } from '../domain/tokens/introspection.ts';
+import { INACTIVE, type Introspection, type IntrospectionParts, introspect } from '../domain/tokens/introspection.ts';
 import { revocationOf, revokeToken } from '../domain/tokens/revocations.ts';
 import { type ChangeObserver, Unit } from '../domain/unit.ts';
-import type { CredentialReader } from '../domain/verdicts/credentials.ts';
+import { bearerOf } from '../domain/verdicts/bearer.ts';
+import type { CredentialReader, ReadCredential } from '../domain/verdicts/credentials.ts';
 import { TOKEN_PLACEHOLDER } from './artifacts.ts';
+import { type Asker, askerOf } from './asker.ts';
 import { INTROSPECTION_ALGORITHM } from './discovery.ts';
 import { type Form, presentToEngine, readForm, UnreadableForm, withoutRepeatedCredentials } from './form-request.ts';
 import type { Keys } from './keys.ts';
@@ -30,13 +33,14 @@ export interface EndpointParts {
   readonly keys: Keys;
   readonly credentials: CredentialReader;
   readonly isFirstUse: IntrospectionParts['isFirstUse'];
+  readonly onIntrospected: NonNullable<IntrospectionParts['onIntrospected']>;
   readonly knowledge: IntrospectionParts['knowledge'] & { secondsToServe(): number; demandStore(): void };
   readonly storage: Storage;
   readonly observer: ChangeObserver;
   /** From where a request came, as far as proxies are believed. */
   readonly addressOf: (ctx: Context) => string | undefined;
   /** Told how each request ended: an OAuth error code, or `ok`. */
-  readonly onOutcome: (endpoint: keyof typeof ENDPOINTS, outcome: string, ctx: Context) => void;
+  readonly onOutcome: (endpoint: keyof typeof ENDPOINTS, outcome: string, ctx: Context, asker: Asker) => void;
   readonly onError: (error: unknown) => void;
 }
 
@@ -57,7 +61,7 @@ export function oauthEndpoints(parts: EndpointParts): Middleware {
     // RFC 6749 section 5.1 asks for both.
     ctx.set('Cache-Control', 'no-store');
     ctx.set('Pragma', 'no-cache');
-    parts.onOutcome(endpoint, outcomeOf(ctx), ctx);
+    parts.onOutcome(endpoint, outcomeOf(ctx), ctx, await askerOf(parts.knowledge, ctx));
   };
 }
 
@@ -87,7 +91,7 @@ async function answer(parts: EndpointParts, endpoint: Endpoint, ctx: Context): P
   const caller = await parts.knowledge.standing(callerOf(ctx));
   if (caller === undefined) throw new DomainError('unavailable', 'The client has just gone.');
   if (endpoint === 'introspection') await answerIntrospection(parts, ctx, caller, form, accepted);
-  else await revoke(parts, caller, String(token));
+  else await revoke(parts, caller, String(token), parts.addressOf(ctx));
 }
 
 async function runEngine({ engine, issuer }: EndpointParts, ctx: Context, form: Form): Promise<void> {
@@ -127,7 +131,7 @@ async function answerIntrospection(
   const introspection =
     read.outcome === 'genuine'
       ? await introspect(parts, caller, { credential: read.credential, address, resource })
-      : INACTIVE;
+      : await inactive(parts, read);
   if (!accepted.toLowerCase().includes(SIGNED_INTROSPECTION)) {
     ctx.body = introspection;
     return;
@@ -142,17 +146,27 @@ async function answerIntrospection(
   ctx.type = SIGNED_INTROSPECTION;
 }
 
+async function inactive(
+  { knowledge, onIntrospected }: EndpointParts,
+  read: Exclude<ReadCredential, { outcome: 'genuine' }>,
+): Promise<Introspection> {
+  const bearer = read.outcome === 'expired' ? await bearerOf(knowledge, read.credential) : undefined;
+  onIntrospected(read.outcome, bearer, null);
+  return INACTIVE;
+}
+
 async function revoke(
   { credentials, storage, observer, knowledge }: EndpointParts,
   caller: Standing,
   token: string,
+  address: string | undefined,
 ): Promise<void> {
   const read = await credentials.read(token);
   const revocable = read.outcome === 'genuine' ? revocationOf(read.credential) : undefined;
   // RFC 7009 section 2.2: an unknown token is not an error; another's is none of the caller's business.
   if (revocable === undefined || revocable.client_id !== caller.client.id) return;
   knowledge.demandStore();
-  const unit = new Unit();
+  const unit = new Unit({ author: clientAuthor(caller.client.id, address) });
   revokeToken(unit, revocable.id, revocable.exp);
   try {
     await unit.commit(storage, observer);

@@ -30,6 +30,8 @@ export interface IssueParts {
     secondsToServe(): number;
   };
   readonly opaque: Artifacts;
+  /** Told of each token. */
+  readonly onIssued: (grant: Grant) => void;
 }
 
 /**
@@ -41,7 +43,10 @@ export function tokenIssuer(parts: IssueParts): (clientId: string, order: IssueO
     const standing = await parts.knowledge.standing(clientId);
     if (standing === undefined) throw new DomainError('not_found', 'There is no such client.');
     if (!standing.enabled) throw new DomainError('conflict', 'The client or its application is disabled.');
-    return await issue(parts, decided(parts.knowledge, standing, order), order);
+    const grant = decided(parts.knowledge, standing, order);
+    const issued = await issue(parts, grant, order);
+    parts.onIssued(grant);
+    return issued;
   };
 }
 

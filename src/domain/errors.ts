@@ -23,6 +23,8 @@ export class DomainError extends Error {
   readonly errors: readonly Mistake[];
   /** `too_many_requests`: whole seconds until it is worth trying again. */
   readonly retryAfterSeconds: number | undefined;
+  /** `not_found`: it is there, but not for who asks. For the audit trail alone; the answer is the same. */
+  readonly isConcealed: boolean;
 
   /**
    * @param kind which status it deserves
@@ -36,13 +38,15 @@ export class DomainError extends Error {
       errors = [],
       cause,
       retryAfterSeconds,
-    }: { errors?: readonly Mistake[]; cause?: unknown; retryAfterSeconds?: number } = {},
+      isConcealed = false,
+    }: { errors?: readonly Mistake[]; cause?: unknown; retryAfterSeconds?: number; isConcealed?: boolean } = {},
   ) {
     super(message, { cause });
     this.name = 'DomainError';
     this.kind = kind;
     this.errors = errors;
     this.retryAfterSeconds = retryAfterSeconds;
+    this.isConcealed = isConcealed;
   }
 }
 
@@ -56,6 +60,6 @@ export function invalid(errors: readonly Mistake[]): DomainError {
 }
 
 /** @returns the one answer for what is absent and for what the caller may not see. */
-export function notFound(what: string): DomainError {
-  return new DomainError('not_found', `There is no such ${what}.`);
+export function notFound(what: string, isConcealed = false): DomainError {
+  return new DomainError('not_found', `There is no such ${what}.`, { isConcealed });
 }

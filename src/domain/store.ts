@@ -4,6 +4,8 @@
  * writes its row of the change feed itself, so that no change can be forgotten.
  */
 
+import type { Audited } from './audit/audited.ts';
+
 /** What every stored record has. Times are RFC 3339 in UTC with milliseconds. */
 export interface StoredRecord {
   readonly id: string;
@@ -34,6 +36,8 @@ export interface Table<R extends StoredRecord> {
   readonly expiry?: keyof R & string;
   /** Whether changes are announced in the change feed. */
   readonly feed?: boolean;
+  /** How a unit's changes are told in the audit trail; what is the server's own housekeeping has none. */
+  readonly audit?: Audited<R>;
 }
 
 /** Any table, where the record's type does not matter. */
@@ -56,16 +60,16 @@ export interface Change {
   readonly parent: string | null;
 }
 
-/** Values to filter by, by member. A list means any of these; an empty one none. */
-export type Where = Readonly<Record<string, string | boolean | null | readonly string[] | Range>>;
-
-/** What is asked for; lists are pages in `created_at`, `id` order. */
 /** Strings from the one on, and before the other, in the order of their code points; null is in no range. */
 export interface Range {
   readonly from: string;
   readonly before: string;
 }
 
+/** Values to filter by, by member. A list means any of these; an empty one none. */
+export type Where = Readonly<Record<string, string | boolean | null | readonly string[] | Range>>;
+
+/** What is asked for; lists are pages in `created_at`, `id` order. */
 export interface PageQuery {
   readonly where?: Where;
   /** A literal, found anywhere in the search texts whatever its case; at most 100 characters. */

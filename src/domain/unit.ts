@@ -2,6 +2,9 @@
  * The unit of work of one request: domain functions read what they need, add their writes here, and the caller
  * commits all of them at once. Nothing is written before that, so a refused request leaves nothing behind.
  */
+import type { Actor } from './audit/audit-entries.ts';
+import { type Author, systemAuthor } from './audit/author.ts';
+import { type Remark, Trail } from './audit/trail.ts';
 import { DomainError } from './errors.ts';
 import {
   type AnyTable,
@@ -23,13 +26,27 @@ export type Draft<R extends StoredRecord> = Omit<R, 'version' | 'created_at' | '
 /** What a change may set. */
 export type Patch<R extends StoredRecord> = Partial<Omit<R, keyof StoredRecord>>;
 
+/** What there is to say of a change beside what it sets. */
+export interface ChangeTelling {
+  /** Parts (`id#part`) that the change takes away; refused while something refers to them. */
+  readonly released?: readonly string[];
+  /** The past verb of its audit entry, where `updated`, `enabled` or `disabled` says too little. */
+  readonly verb?: string;
+}
+
 export class Unit {
   /** The time of the request, in milliseconds: one time for everything in it. */
   readonly now: number;
   readonly #writes: Write[] = [];
+  readonly #trail: Trail;
 
-  constructor(now: number = Date.now()) {
+  /**
+   * @param author who is behind it, for the audit trail; the server itself where left out
+   * @param now the time of the request, in milliseconds
+   */
+  constructor({ author = systemAuthor('server'), now = Date.now() }: { author?: Author; now?: number } = {}) {
     this.now = now;
+    this.#trail = new Trail(author);
   }
 
   /** The same time as RFC 3339. */
@@ -41,23 +58,33 @@ export class Unit {
   insert<R extends StoredRecord>(table: Table<R>, draft: Draft<R>): R {
     const record = { ...draft, version: 1, created_at: this.at, updated_at: this.at } as R;
     this.#writes.push({ kind: 'insert', table, record });
+    this.#trail.did({ table, after: record });
     return record;
   }
 
-  /**
-   * Changes a record that was read.
-   * @param released parts (`id#part`) that the change takes away; refused while something refers to them
-   * @returns it as it will be stored
-   */
-  replace<R extends StoredRecord>(table: Table<R>, before: R, patch: Patch<R>, released: readonly string[] = []): R {
+  /** Changes a record that was read. @returns it as it will be stored */
+  replace<R extends StoredRecord>(table: Table<R>, before: R, patch: Patch<R>, telling: ChangeTelling = {}): R {
+    const { released = [], verb } = telling;
     const record = { ...before, ...patch, version: before.version + 1, updated_at: this.at } as R;
     this.#writes.push({ kind: 'replace', table, record, expected: before.version, released });
+    this.#trail.did({ table, before, after: record, verb });
     return record;
   }
 
   /** Removes a record that was read; refused while something else refers to it. */
   remove<R extends StoredRecord>(table: Table<R>, before: R): void {
     this.#writes.push({ kind: 'remove', table, id: before.id, expected: before.version });
+    this.#trail.did({ table, before });
+  }
+
+  /** For the audit trail: who it is, where that came out only now. */
+  actAs(actor: Actor): void {
+    this.#trail.actAs(actor);
+  }
+
+  /** Tells the audit trail of what is no write: that something was shown, or refused. */
+  note(remark: Remark): void {
+    this.#trail.remark(remark);
   }
 
   /** Demands that what this unit's records will refer to is still as it was read. */
@@ -76,10 +103,12 @@ export class Unit {
    * @throws StaleError where something read has changed: run the request again in a new unit
    */
   async commit(storage: Storage, observer: ChangeObserver): Promise<void> {
-    if (this.#writes.length === 0) return;
+    const told = await this.#trail.writes(storage, this.at);
+    const writes = [...mergeRequirements(this.#writes), ...told];
+    if (writes.length === 0) return;
     let changes: readonly Change[];
     try {
-      changes = await storage.commit(mergeRequirements(this.#writes));
+      changes = await storage.commit(writes);
     } catch (error) {
       throw this.#explained(error);
     }

@@ -6,6 +6,7 @@
 import type { Context, Middleware } from 'koa';
 import { z } from 'zod';
 import { endLeakedKey, genuineKeys } from '../domain/api-keys/leaks.ts';
+import { type Author, authorOf } from '../domain/audit/author.ts';
 import type { Storage } from '../domain/store.ts';
 import type { ChangeObserver } from '../domain/unit.ts';
 import { untilCommitted } from '../http/attempts.ts';
@@ -32,6 +33,7 @@ export interface LeakReportParts {
   readonly demandStore: () => void;
   /** Told of each key that a report has ended, by its id. */
   readonly onLeak: (keyId: string) => void;
+  readonly addressOf: (ctx: Context) => string | undefined;
   readonly onError: (error: unknown, ctx: Context) => void;
 }
 
@@ -51,12 +53,13 @@ async function answer(ctx: Context, parts: LeakReportParts): Promise<void> {
   const found = api_key === undefined ? api_keys : [api_key];
   // What is acknowledged here has been revoked: without its store the node acknowledges nothing.
   parts.demandStore();
-  for (const key of await genuineKeys(parts.storage, found)) await end(key, parts);
+  const author = authorOf(undefined, parts.addressOf(ctx));
+  for (const key of await genuineKeys(parts.storage, found)) await end(key, author, parts);
   ctx.status = 202;
   ctx.body = { received: found.length };
 }
 
-async function end(key: string, { storage, observer, onLeak }: LeakReportParts): Promise<void> {
-  const id = await untilCommitted({ storage, observer }, (unit) => endLeakedKey({ storage, unit }, key));
+async function end(key: string, author: Author, { storage, observer, onLeak }: LeakReportParts): Promise<void> {
+  const id = await untilCommitted({ storage, observer }, author, (unit) => endLeakedKey({ storage, unit }, key));
   if (id !== undefined) onLeak(id);
 }

@@ -51,9 +51,8 @@ export interface VerifyParts {
   readonly authenticateClient: (client_id: string, client_secret: string) => Promise<Reach | undefined>;
   /** @returns the scopes of a token for the admin API, or undefined where it is not good */
   readonly authenticateToken: (token: string, ctx: Context) => Promise<ReadonlySet<string> | undefined>;
-  readonly onVerdict: (verdict: string) => void;
   readonly onError: (error: unknown, ctx: Context) => void;
-  readonly onRefusal: (ctx: Context, kind: ProblemKind) => void;
+  readonly onRefusal: (ctx: Context, refusal: { kind: ProblemKind }) => void;
 }
 
 /** @returns middleware that answers `/gateways/verify` and passes on the rest */
@@ -76,7 +75,7 @@ async function answer(ctx: Context, parts: VerifyParts): Promise<void> {
   ctx.type = 'application/json';
 }
 
-async function judge({ verdicts, apis, onVerdict }: VerifyParts, reach: Reach, question: Question) {
+async function judge({ verdicts, apis }: VerifyParts, reach: Reach, question: Question) {
   const api = apis.apiByIdentifier(question.api);
   // One answer for an API that is not there and for one that is none of the caller's business.
   const mayAsk = api !== undefined && (reach === true || reach.includes(api.id));
@@ -88,8 +87,7 @@ async function judge({ verdicts, apis, onVerdict }: VerifyParts, reach: Reach, q
         roles: question.roles,
         resource: question.resource,
       })
-    : { allowed: false, reason: 'wrong_api' };
-  onVerdict(verdict.allowed ? 'allowed' : verdict.reason);
+    : verdicts.ofNoApi();
   return verdict.allowed ? allowed(verdict) : verdict;
 }
 

@@ -32,6 +32,13 @@ export interface Door {
   readonly trustedProxies: number;
 }
 
+const WITHIN_REACH: Readonly<Record<Reach, string>> = {
+  developer: 'members',
+  developer_in_person: 'members who are signed in',
+  platform_owner: 'platform owners',
+  in_person: 'platform owners who are signed in',
+};
+
 /**
  * Lets in who has the scope, within his position; without a scope, who is signed in, or anybody.
  * @param isAgain whether he was let in already, and something took a while since
@@ -51,6 +58,8 @@ export async function admit(ctx: Context, demand: Demand, door: Door, isAgain = 
     throw unauthenticated('The credential is not valid here.', realm, ', error="invalid_token"');
   }
   if (credential?.kind === 'session') demandOwnPage(ctx, authenticated, browsers);
+  // Known from here on, whatever is refused him.
+  ctx.state['principal'] = authenticated.principal;
   demandReach(authenticated.principal, demand, realm);
   return authenticated.principal;
 }
@@ -71,8 +80,7 @@ function demandReach(principal: Principal, { scope, session, reach = 'developer'
     throw new DomainError('forbidden', 'This is for members who are signed in.');
   }
   if (!isWithinReach(principal, reach)) {
-    const isInPerson = reach === 'in_person';
-    throw new DomainError('forbidden', `This is for platform owners${isInPerson ? ' who are signed in' : ''}.`);
+    throw new DomainError('forbidden', `This is for ${WITHIN_REACH[reach]}.`);
   }
   if (scope === null || principal.scopes.has(scope)) return;
   throw new HttpError('insufficient_scope', `This needs the scope ${scope}.`, {

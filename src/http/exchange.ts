@@ -1,6 +1,7 @@
 /** One request to an operation, step by step: every operation goes through the same ones in the same order. */
 import type { Context } from 'koa';
 import { type Principal, principalName } from '../domain/access/principal.ts';
+import { type Author, authorOf } from '../domain/audit/author.ts';
 import { DomainError, invalid, notFound } from '../domain/errors.ts';
 import type { Storage } from '../domain/store.ts';
 import { type ChangeObserver, Unit } from '../domain/unit.ts';
@@ -41,6 +42,7 @@ export async function answer<Services>(
   operation: Operation<Services>,
   surface: Surface<Services>,
 ): Promise<void> {
+  ctx.state['operation'] = operation.operation_id;
   const principal = await admit(ctx, operation, surface);
   if (Object.values(params).some((value) => !isName(value))) throw notFound(operation.tag.toLowerCase());
   const { storage, services } = surface;
@@ -153,7 +155,7 @@ class Exchange<Services> {
     try {
       this.#demandMatch(first);
       const prepared = await prepare?.({ ...this.#inquiry, found: first, body: firstBody });
-      const { outcome, cookies } = await untilCommitted(this.#surface, async (unit, again) => {
+      const { outcome, cookies } = await untilCommitted(this.#surface, this.#author(), async (unit, again) => {
         // What was read before something slow, or before a failed attempt, may have changed; so may who asks.
         if (again || prepare) await this.#admitAgain();
         const found = again || prepare ? await this.#find() : first;
@@ -185,9 +187,15 @@ class Exchange<Services> {
       // Only operations that declare an upload look at it.
       upload: upload as Bytes,
       // Only operations with this query list anything.
-      page: (table, where) => readPage({ storage, query: query as ListQuery, ...this.#list() }, table, where),
+      page: (table, where, period) =>
+        readPage({ storage, query: query as ListQuery, ...this.#list() }, table, where, period),
       demandMatch: (version) => demandMatch(this.#ctx, version),
     });
+  }
+
+  #author(): Author {
+    const { principal, request } = this.#inquiry;
+    return authorOf(principal, request.address);
   }
 
   #list(): List {

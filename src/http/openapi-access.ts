@@ -5,6 +5,7 @@ import type { Operation } from './operation.ts';
 
 const REACH_TEXTS: Readonly<Record<Reach, string>> = {
   developer: 'For all members, each on what he owns.',
+  developer_in_person: 'For members who are signed in, each on what he owns, and for keys of platform owners.',
   platform_owner: 'For platform owners.',
   in_person: 'For platform owners who are signed in; no personal key reaches it.',
 };

@@ -8,8 +8,9 @@ import type { Reach } from '../domain/access/reach.ts';
 import type { Mistake } from '../domain/errors.ts';
 import type { Storage, StoredRecord, Table, Where } from '../domain/store.ts';
 import type { Unit } from '../domain/unit.ts';
-import type { Page } from './page.ts';
+import type { Page, Period } from './page.ts';
 import type { Request } from './request.ts';
+import type { Streaming } from './stream.ts';
 
 export type Method = 'get' | 'post' | 'put' | 'patch' | 'delete';
 
@@ -53,7 +54,7 @@ export interface Call<Services, Path extends string, Found, Query, Body, Prepare
   /** The file that was sent; only where the operation declares one. */
   readonly upload: Bytes;
   /** Reads the page of a list that the query asks for. */
-  page<R extends StoredRecord>(table: Table<R>, where?: Where): Promise<Page<R>>;
+  page<R extends StoredRecord>(table: Table<R>, where?: Where, period?: Period): Promise<Page<R>>;
   /** Holds `If-Match` against the version of what has no id of its own. */
   demandMatch(version: number | undefined): void;
 }
@@ -106,6 +107,8 @@ export interface Declaration<
   readonly result?: Result;
   /** The answer is a file of one of these types instead of JSON. */
   readonly download?: readonly string[];
+  /** It is sent and answered line by line: nothing else of this but its access, query and text then counts. */
+  readonly stream?: Streaming<Services>;
   /** Reads what the path names. @throws DomainError `not_found` */
   find?(inquiry: Inquiry<Services, Path, Who>): Promise<Found>;
   /** How what was found looks now: `PATCH` accepts read-only members with these values. */
@@ -175,8 +178,8 @@ export function isAboutOne({ path, acts_on_one = false }: { path: string; acts_o
 const Nothing = z.strictObject({});
 
 /** @returns what the JSON body has to be: nothing where a `POST` or `PUT` needs none; undefined where none is read */
-export function bodySchemaOf<Services>({ method, body, upload }: Operation<Services>): z.ZodType | undefined {
-  if (upload) return undefined;
+export function bodySchemaOf<Services>({ method, body, upload, stream }: Operation<Services>): z.ZodType | undefined {
+  if (upload || stream) return undefined;
   return body ?? (method === 'post' || method === 'put' ? Nothing : undefined);
 }
 

@@ -70,6 +70,12 @@ export function cursorMistakes(list: List, query: Partial<ListQuery>): Mistake[]
   return [{ parameter: 'cursor', detail: 'must be the next_cursor of the same list and search' }];
 }
 
+/** When what is listed was made, RFC 3339: not before `from`, and before `to`. */
+export interface Period {
+  readonly from?: string | undefined;
+  readonly to?: string | undefined;
+}
+
 /**
  * Reads the page that was asked for.
  * @param where made from the path and the caller, never from the cursor
@@ -79,18 +85,28 @@ export async function readPage<R extends StoredRecord>(
   { storage, query, ...list }: PageRequest,
   table: Table<R>,
   where: Where = {},
+  { from, to }: Period = {},
 ): Promise<Page<R>> {
   const mistakes = cursorMistakes(list, query);
   if (mistakes.length > 0) throw invalid(mistakes);
   const limit = query.limit ?? LIMIT_DEFAULT;
   const search = query.search || undefined;
-  const after = query.cursor === undefined ? undefined : openCursor(list, query, query.cursor);
+  // No id is empty: this is just in front of the first of that time.
+  const start = from === undefined ? undefined : { created_at: inStoredForm(from), id: '' };
+  const after = query.cursor === undefined ? start : openCursor(list, query, query.cursor);
   // One more than asked for tells whether there is a next page.
   const records = await storage.page(table, { where, search, after, limit: limit + 1 });
-  const shown = records.slice(0, limit);
+  const end = to === undefined ? undefined : inStoredForm(to);
+  const within = end === undefined ? records : records.filter(({ created_at }) => created_at < end);
+  const shown = within.slice(0, limit);
   const last = shown.at(-1);
-  const next_cursor = last && records.length > limit ? makeCursor(list, query, last) : null;
+  const next_cursor = last && within.length > limit ? makeCursor(list, query, last) : null;
   return { records: shown, next_cursor };
+}
+
+/** Times are compared as texts, so all have their milliseconds. */
+function inStoredForm(time: string): string {
+  return new Date(time).toISOString();
 }
 
 function makeCursor(list: List, query: Partial<ListQuery>, { created_at, id }: StoredRecord): string {

@@ -80,10 +80,10 @@ export class HttpError extends Error {
   }
 }
 
-/** Told of every error that is no answer of the domain's, and of every refusal for want of rights. */
+/** Told of every error that is no answer of the domain's, and of every refusal for want of rights before it is answered. */
 export interface ProblemObserver {
   onError(error: unknown, ctx: Context): void;
-  onRefusal?(ctx: Context, kind: ProblemKind): void;
+  onRefusal?(ctx: Context, refusal: { kind: ProblemKind; detail: string }): Promise<void> | void;
 }
 
 /** Answers everything that is thrown behind it with a problem. */
@@ -94,12 +94,15 @@ export function problems(observer: ProblemObserver) {
     } catch (error) {
       const kind = kindOf(error);
       if (kind === 'internal' || kind === 'unavailable') observer.onError(error, ctx);
-      if (kind === 'unauthenticated' || kind === 'insufficient_scope' || kind === 'forbidden') {
-        observer.onRefusal?.(ctx, kind);
-      }
+      if (isRefusal(kind, error)) await observer.onRefusal?.(ctx, { kind, detail: detailOf(error) ?? '' });
       write(ctx, kind, error);
     }
   };
+}
+
+function isRefusal(kind: ProblemKind, error: unknown): boolean {
+  if (error instanceof DomainError && error.isConcealed) return true;
+  return kind === 'unauthenticated' || kind === 'insufficient_scope' || kind === 'forbidden';
 }
 
 function kindOf(error: unknown): ProblemKind {

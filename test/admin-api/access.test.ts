@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { request } from 'node:http';
 import { describe, test } from 'node:test';
 import { operations } from '../../src/admin-api/operations.ts';
+import { auditEntries } from '../../src/domain/audit/audit-entries.ts';
 import { stores } from '../support/stores.ts';
 import { type Admin, admin, furnish, ISSUER } from './admin.ts';
 
@@ -27,7 +28,9 @@ for (const store of stores()) {
         assert.equal(narrow.status, 403, `${method} ${path}`);
         assert.equal(narrow.headers.get('www-authenticate'), `${REALM}, error="insufficient_scope", scope="${scope}"`);
       }
-      assert.equal(a.refusals.length, guarded.length * 3);
+      assert.equal(a.refusals.length, guarded.length * 2);
+      const refused = await a.storage.all(auditEntries, { action: 'call.refused' });
+      assert.equal(refused.length, guarded.length);
     });
 
     test('a credential in another scheme, in the query or sent twice is none', async (t) => {

@@ -9,6 +9,7 @@ import { adminApi } from '../../src/admin-api/router.ts';
 import { adminScopes } from '../../src/admin-api/scopes.ts';
 import type { Permission, Principal } from '../../src/domain/access/principal.ts';
 import { createAdminApi } from '../../src/domain/apis/admin-api-record.ts';
+import { CheckpointKey } from '../../src/domain/audit/checkpoints.ts';
 import { clients } from '../../src/domain/clients/clients.ts';
 import { Secrets } from '../../src/domain/clients/secrets.ts';
 import { Sealer } from '../../src/domain/installation/sealing.ts';
@@ -97,11 +98,16 @@ export async function admin(t: Pick<TestContext, 'after'>, store: Store): Promis
       guessing: new Guessing(),
       secrets: new Secrets({ tag: randomBytes(32), fingerprint: randomBytes(32) }, 4, 1000),
       issueToken: async (_, { scope }) => ({ ...issued, scope: scope ?? '' }),
+      previewToken: async () => ({
+        claims: { error: 'none', error_description: '' },
+        introspection: { active: false },
+      }),
       readToken: async (token) => tokens.get(token),
       cursorKey: randomBytes(32),
       idempotencyKey: randomBytes(32),
       onError: (error) => errors.push(error),
-      onRefusal: (_, kind) => refusals.push(kind),
+      onUnauthenticated: () => refusals.push('unauthenticated'),
+      checkpointKey: new CheckpointKey(randomBytes(32)),
     }),
   );
   const server = createServer(app.callback());
@@ -154,7 +160,7 @@ async function send(origin: string, method: string, path: string, body?: unknown
   });
   const bytes = Buffer.from(await response.arrayBuffer());
   const text = bytes.toString();
-  const isJson = text !== '' && /json/.test(response.headers.get('content-type') ?? '');
+  const isJson = text !== '' && /[/+]json/.test(response.headers.get('content-type') ?? '');
   return { status: response.status, headers: response.headers, body: isJson ? JSON.parse(text) : bytes, text };
 }
 

@@ -205,6 +205,11 @@ function attemptsAt({ ids, collection }: Furniture): Record<string, Attempt> {
       ...rightsPlaces,
       '/access_profile_id',
     ]),
+    previewToken: post(`/clients/${ids['clients']}/preview`, { changes: { ...rights, id: 'cli_other' } }, [
+      '/changes/permissions/0/api',
+      '/changes/roles/0',
+      '/changes/id',
+    ]),
     createSecret: post(secrets, { expires_at: PAST }, ['/expires_at']),
     changeSecret: {
       method: 'PATCH',

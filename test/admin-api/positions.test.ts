@@ -28,6 +28,7 @@ function expected({ scope, session, reach = 'developer' }: Operation, asker: Ask
   if (scope === null) return isPerson ? 'in' : 403;
   if (asker === 'machine') return scope === OWNERSHIP_SCOPE ? 403 : 'in';
   if (asker === 'clerk machine') return scope === 'clients:write' ? 'in' : 403;
+  if (reach === 'developer_in_person') return asker === "developer's key" ? 403 : 'in';
   if (reach === 'developer' || asker === 'owner') return 'in';
   return reach === 'platform_owner' && asker === "owner's key" ? 'in' : 403;
 }

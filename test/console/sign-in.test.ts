@@ -204,7 +204,7 @@ async function ownerOf(server: Running) {
 }
 
 async function linkMadeAt(server: Running, milliseconds: number): Promise<string> {
-  const unit = new Unit(milliseconds);
+  const unit = new Unit({ now: milliseconds });
   const token = makeSignInLink(unit, (await ownerOf(server)).id);
   await unit.commit(server.storage, async () => {});
   return token;

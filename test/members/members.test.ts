@@ -136,7 +136,7 @@ for (const store of stores()) {
       const server = await running(t, store);
       const { id } = await must(server, 201, 'POST', '/members', ADA);
       const linkOf = async (ageMs: number) => {
-        const unit = new Unit(Date.now() - ageMs);
+        const unit = new Unit({ now: Date.now() - ageMs });
         const { token } = makeInvitation(unit, id);
         await unit.commit(server.storage, async () => {});
         return `#token=${token}`;

@@ -159,7 +159,7 @@ for (const store of stores()) {
     test('a session ends after an hour without use, and after twelve hours of it', async (t) => {
       const { server, member } = await furnished(t);
       const started = Date.now();
-      const unit = new Unit(started);
+      const unit = new Unit({ now: started });
       const { token, csrf_token } = startSession(unit, member);
       await unit.commit(server.storage, nobody);
       const at = (ms: number) => findSession(server.storage, token, started + ms);

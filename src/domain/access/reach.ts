@@ -2,16 +2,16 @@
 import type { Principal } from './principal.ts';
 
 /**
- * `developer` for every member, each on what he owns; `platform_owner` for those, also by their personal keys;
- * `in_person` for platform owners who are signed in.
+ * `developer` for every member, each on what he owns; `developer_in_person` for the same, but developers only signed
+ * in; `platform_owner` for those, also by their personal keys; `in_person` for platform owners who are signed in.
  */
-export type Reach = 'developer' | 'platform_owner' | 'in_person';
+export type Reach = 'developer' | 'developer_in_person' | 'platform_owner' | 'in_person';
 
-export const REACHES: readonly Reach[] = ['developer', 'platform_owner', 'in_person'];
+export const REACHES: readonly Reach[] = ['developer', 'developer_in_person', 'platform_owner', 'in_person'];
 
 /** @returns whether an operation of this reach is within the principal's position */
 export function isWithinReach(principal: Principal, reach: Reach): boolean {
   if (principal.kind === 'machine' || reach === 'developer') return true;
-  if (principal.position !== 'platform_owner') return false;
-  return reach === 'platform_owner' || principal.key === null;
+  if (principal.position !== 'platform_owner') return reach === 'developer_in_person' && principal.key === null;
+  return reach !== 'in_person' || principal.key === null;
 }

@@ -40,7 +40,7 @@ export async function demandVisible<R extends { readonly application_id: string 
 ): Promise<R> {
   if (record === undefined) throw notFound(what);
   if (seesAll(inquirer.principal)) return record;
-  if ((await visibleApplication(inquirer, record.application_id)) === undefined) throw notFound(what);
+  if ((await visibleApplication(inquirer, record.application_id)) === undefined) throw notFound(what, true);
   return record;
 }
 

@@ -23,6 +23,21 @@ export interface MintedApiKey {
 
 /** @throws DomainError `invalid`, `forbidden` */
 export async function createApiKey(work: Work, draft: ApiKeyDraft): Promise<MintedApiKey> {
+  const id = newId('key');
+  const api_key = newApiKey(id);
+  return { record: await registerApiKey(work, draft, { id, current: proofOf(api_key) }), api_key };
+}
+
+/**
+ * Makes the record of a key that is there already.
+ * @param proven its id, and what proves it
+ * @throws DomainError `invalid`, `forbidden`
+ */
+export async function registerApiKey(
+  work: Work,
+  draft: ApiKeyDraft,
+  proven: Pick<ApiKey, 'id' | 'current'>,
+): Promise<ApiKey> {
   const { unit, principal } = work;
   const { permissions = [], role_ids = [], expires_at = null } = await demandSound(work, draft);
   const { roles: _, ...own } = draft;
@@ -31,10 +46,8 @@ export async function createApiKey(work: Work, draft: ApiKeyDraft): Promise<Mint
   else await demandGrants(work, await addedGrants(work.storage, NO_RIGHTS, { permissions, role_ids }));
   demandEndWithinKey(principal, expires_at, '/expires_at');
   await requireOwner(work, owned.owner);
-  const id = newId('key');
-  const api_key = newApiKey(id);
-  const record = unit.insert(apiKeys, {
-    id,
+  return unit.insert(apiKeys, {
+    ...proven,
     ...own,
     ...owned,
     permissions,
@@ -43,11 +56,9 @@ export async function createApiKey(work: Work, draft: ApiKeyDraft): Promise<Mint
     last_used_at: null,
     use_count: 0,
     leaked_at: null,
-    current: proofOf(api_key),
     earlier: [],
     belongs_to: draft.application_id ?? owned.owner,
   });
-  return { record, api_key };
 }
 
 /** @throws DomainError `invalid`, `forbidden`, `conflict` where it was reported as leaked and is to be enabled */
@@ -96,7 +107,12 @@ export async function refreshApiKey(
     throw new DomainError('conflict', `It has ${EARLIER_MAX} keys in their grace already: let one end first.`);
   }
   const api_key = newApiKey(before.id);
-  const record = unit.replace(apiKeys, before, { current: proofOf(api_key), earlier, leaked_at: null });
+  const record = unit.replace(
+    apiKeys,
+    before,
+    { current: proofOf(api_key), earlier, leaked_at: null },
+    { verb: 'refreshed' },
+  );
   return { record, api_key };
 }
 

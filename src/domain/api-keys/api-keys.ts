@@ -57,7 +57,7 @@ export type ApiKey = z.infer<typeof ApiKey>;
 
 export const apiKeys: Table<ApiKey> = {
   name: 'api_keys',
-  indexes: ['application_id', 'member_id', 'belongs_to', 'access_profile_id', 'policy_id'],
+  indexes: ['application_id', 'member_id', 'belongs_to', 'access_profile_id', 'policy_id', 'expires_at'],
   search: (key) => [key.id, key.name],
   references: (key) => [
     ...[key.owner, key.application_id, key.member_id, key.access_profile_id, key.policy_id].filter((id) => id !== null),

@@ -36,9 +36,14 @@ export async function endLeakedKey(
   if (record === undefined || match === undefined) return undefined;
   if (match.ends_at !== null) {
     const { hash } = proofOf(presented);
-    unit.replace(apiKeys, record, { earlier: record.earlier.filter((proof) => proof.hash !== hash) });
+    unit.replace(
+      apiKeys,
+      record,
+      { earlier: record.earlier.filter((proof) => proof.hash !== hash) },
+      { verb: 'leaked' },
+    );
   } else if (record.leaked_at === null) {
-    unit.replace(apiKeys, record, { leaked_at: unit.at });
+    unit.replace(apiKeys, record, { leaked_at: unit.at }, { verb: 'leaked' });
   } else return undefined;
   return record.id;
 }

@@ -101,12 +101,9 @@ export async function changeApi(
   }
   const kept = new Set(after.scopes.map(({ name }) => name));
   const released = before.scopes.filter(({ name }) => !kept.has(name));
-  return work.unit.replace(
-    apis,
-    before,
-    patch,
-    released.map(({ name }) => scopeReference(before.id, name)),
-  );
+  return work.unit.replace(apis, before, patch, {
+    released: released.map(({ name }) => scopeReference(before.id, name)),
+  });
 }
 
 /** @throws DomainError `forbidden` for the admin API; at the commit `conflict` while something refers to it */

@@ -38,6 +38,23 @@ export const apis: Table<Api> = {
   unique: [['identifier']],
   search: (api) => [api.identifier, api.name],
   feed: true,
+  audit: {
+    noun: 'api',
+    members: {
+      identifier: 'shown',
+      name: 'shown',
+      scopes: 'shown',
+      signing_algorithm: 'shown',
+      token_format: 'shown',
+      token_type_header: 'shown',
+      token_lifetime_seconds: 'shown',
+      environments: 'shown',
+      resources: 'shown',
+      allow_no_scope: 'shown',
+      enabled: 'shown',
+      built_in: 'shown',
+    },
+  },
 };
 
 /** @returns the name under which others refer to a scope of an API. */

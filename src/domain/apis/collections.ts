@@ -15,4 +15,11 @@ export const collections: Table<Collection> = {
   search: (collection) => [collection.name],
   references: (collection) => collection.api_ids,
   feed: true,
+  audit: {
+    noun: 'collection',
+    members: {
+      name: 'shown',
+      api_ids: 'shown',
+    },
+  },
 };

@@ -24,4 +24,12 @@ export const roles: Table<Role> = {
   search: (role) => [role.name, role.description],
   references: (role) => role.permissions.flatMap(({ api_id, scope }) => [api_id, scopeReference(api_id, scope)]),
   feed: true,
+  audit: {
+    noun: 'role',
+    members: {
+      name: 'shown',
+      description: 'shown',
+      permissions: 'shown',
+    },
+  },
 };

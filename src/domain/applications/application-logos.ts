@@ -25,6 +25,15 @@ export const applicationLogos: Table<ApplicationLogo> = {
   name: 'application_logos',
   unique: [['application_id']],
   references: (logo) => [logo.application_id],
+  audit: {
+    noun: 'logo',
+    members: {
+      application_id: 'shown',
+      content_type: 'shown',
+      data: 'hidden',
+    },
+    belongsTo: (logo) => logo.application_id,
+  },
 };
 
 const PNG_SIGNATURE = Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]);

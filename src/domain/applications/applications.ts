@@ -22,8 +22,21 @@ export type Application = z.infer<typeof Application>;
 
 export const applications: Table<Application> = {
   name: 'applications',
-  indexes: ['owner'],
+  indexes: ['owner', 'name'],
   search: (application) => [application.name, application.description, ...application.tags],
   references: (application) => (application.owner === null ? [] : [application.owner]),
   feed: true,
+  audit: {
+    noun: 'application',
+    members: {
+      name: 'shown',
+      description: 'shown',
+      owner: 'shown',
+      tags: 'shown',
+      enabled: 'shown',
+      logo_type: 'unlogged',
+      tokens_valid_from: 'unlogged',
+    },
+    belongsTo: (application) => application.id,
+  },
 };

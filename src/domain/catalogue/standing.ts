@@ -25,7 +25,19 @@ export async function readStanding(storage: Storage, lookup: Lookup, clientId: s
     storage.get(clients, clientId),
     storage.all(clientSecrets, { client_id: clientId }),
   ]);
-  if (client === undefined) return undefined;
+  return client && (await standingOf(storage, lookup, client, secrets));
+}
+
+/**
+ * @param client as it is stored, or as it would be
+ * @returns the standing of a client with this record and these secrets; undefined where its application is gone
+ */
+export async function standingOf(
+  storage: Storage,
+  lookup: Lookup,
+  client: Client,
+  secrets: readonly ClientSecret[],
+): Promise<Standing | undefined> {
   const application = await storage.get(applications, client.application_id);
   if (application === undefined) return undefined;
   const profile = await readProfile(storage, lookup, client.access_profile_id);

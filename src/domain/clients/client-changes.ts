@@ -1,6 +1,12 @@
 /** What may be done with clients. */
 
-import { demandLastingGrants, demandLastingKey, demandLifetimeWithinKey, endOfActing } from '../access/key-expiry.ts';
+import {
+  demandEndWithinKey,
+  demandLastingGrants,
+  demandLastingKey,
+  demandLifetimeWithinKey,
+  endOfActing,
+} from '../access/key-expiry.ts';
 import { demandForeign, demandGrants, demandOwnerOver, demandRightsOf } from '../access/may-grant.ts';
 import { type NamedPermission, References } from '../apis/references.ts';
 import { type Application, applications } from '../applications/applications.ts';
@@ -16,10 +22,22 @@ import type { ClientChanges, ClientDraft } from './client-drafts.ts';
 import { addedGrants, NO_RIGHTS, type Rights } from './client-grants.ts';
 import { clientProfileMistakes, demandFirstProfile, demandProfileChange } from './client-profile.ts';
 import { insertSecret } from './client-secret-changes.ts';
+import type { Recovery } from './client-secret-recovery.ts';
 import { type ClientSecret, clientSecrets } from './client-secrets.ts';
 import { type Client, clients } from './clients.ts';
 import { endedKeys } from './ended-keys.ts';
-import type { MintedSecret } from './secrets.ts';
+import type { KeptSecret } from './secrets.ts';
+
+/** What a client begins with: its id, and what is kept of its first secret, made beforehand since that takes long. */
+export interface FirstCredentials {
+  readonly id: string;
+  readonly minted: KeptSecret | undefined;
+  readonly label?: string;
+  /** Where the secret is to be recoverable. */
+  readonly recovery?: Recovery | undefined;
+  /** When the secret ends; left out: with the key that makes it, or never. */
+  readonly expires_at?: string | null;
+}
 
 /** What the rules about clients need to know of the installation. */
 export interface ClientSurroundings {
@@ -53,14 +71,13 @@ export async function clientMistakes(
 
 /**
  * Registers a client and, where it proves itself by one, its first secret, which ends with the key that made it.
- * @param minted made for `id` beforehand, since that takes long
  * @throws DomainError `invalid`, `forbidden`
  */
 export async function createClient(
   work: Work & ClientSurroundings,
   application: Application,
   draft: ClientDraft,
-  { id, minted }: { id: string; minted: MintedSecret | undefined },
+  { id, minted, label = '', recovery, expires_at = endOfActing(work.principal) }: FirstCredentials,
 ): Promise<{ client: Client; secret: ClientSecret | undefined }> {
   const references = new References(work);
   const { permissions, roles, default_api, may_introspect, ...own } = draft;
@@ -77,6 +94,7 @@ export async function createClient(
   if (!isSecretBased(own)) demandLastingKey(work.principal, '/token_endpoint_auth_method');
   await demandFirstProfile(work, own.access_profile_id);
   demandLifetime(work, null, own.token_lifetime_seconds);
+  if (minted) demandEndWithinKey(work.principal, expires_at, '/expires_at');
   await cover(work, own.token_lifetime_seconds);
   work.unit.require(applications, application);
   const client = work.unit.insert(clients, {
@@ -89,7 +107,7 @@ export async function createClient(
   });
   return {
     client,
-    secret: minted && insertSecret(work, client, minted, { label: '', expires_at: endOfActing(work.principal) }),
+    secret: minted && insertSecret(work, client, minted, { label, expires_at }, recovery),
   };
 }
 

@@ -54,6 +54,14 @@ export const ClientDraft = z
   });
 export type ClientDraft = z.output<typeof ClientDraft>;
 
+/** What a client is registered from: with a word about its first secret. */
+export const ClientRegistration = ClientDraft.extend({
+  recoverable: z
+    .boolean()
+    .default(false)
+    .meta({ description: 'Whether its first secret is kept sealed, to be shown again.' }),
+}).meta({ id: 'ClientRegistration', example: ClientDraft.meta()?.['example'] });
+
 const { environment: _, ...changeable } = writable;
 
 /** What of a client may be changed. Its environment may not: keys are generated per environment. */

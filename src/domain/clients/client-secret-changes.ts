@@ -8,9 +8,10 @@ import { changesNothing, definedIn } from '../merge.ts';
 import { LONGEST_LIFETIME_SECONDS, Timestamp } from '../record.ts';
 import type { Work } from '../work.ts';
 import { isSecretBased } from './client-authentication.ts';
+import { isRecoverable, type Recovery, recoverableMistakes, sealedSecret } from './client-secret-recovery.ts';
 import { type ClientSecret, clientSecrets, SecretLabel } from './client-secrets.ts';
 import { type Client, clients } from './clients.ts';
-import type { MintedSecret } from './secrets.ts';
+import type { KeptSecret, MintedSecret } from './secrets.ts';
 
 /** How many unexpired secrets a client may have. */
 export const SECRETS_MAX = 20;
@@ -22,11 +23,16 @@ export interface SecretMint {
   mint(clientId: string): Promise<MintedSecret>;
 }
 
+/** What makes recoverable secrets so. */
+type Sealing = { readonly services: { readonly sealer: Recovery['sealer'] } };
+
+const recoverable = z.boolean().default(false).meta({ description: 'Whether it is kept sealed, to be shown again.' });
+
 const expires_at = Timestamp.nullable().meta({ description: 'From then on it gets no tokens; null for never.' });
 
 /** What a secret is made from. */
 export const SecretDraft = z
-  .strictObject({ label: SecretLabel.default(''), expires_at: expires_at.default(null) })
+  .strictObject({ label: SecretLabel.default(''), expires_at: expires_at.default(null), recoverable })
   .meta({ id: 'SecretDraft', example: { label: 'billing, second half of 2027' } });
 export type SecretDraft = z.output<typeof SecretDraft>;
 
@@ -40,13 +46,19 @@ export const SecretRotation = z
       .default(0)
       .meta({ description: 'How long the old ones go on getting tokens.' }),
     label: SecretLabel.default(''),
+    recoverable,
   })
   .meta({ id: 'SecretRotation', example: { overlap_seconds: 86_400 } });
 export type SecretRotation = z.output<typeof SecretRotation>;
 
 /** What of a secret may be changed. */
 export const SecretChanges = z
-  .strictObject({ label: SecretLabel, expires_at, enabled: z.boolean() })
+  .strictObject({
+    label: SecretLabel,
+    expires_at,
+    recoverable: z.boolean().meta({ description: '`false` forgets what was sealed; it never becomes `true`.' }),
+    enabled: z.boolean(),
+  })
   .partial()
   .meta({ id: 'SecretChanges', example: { enabled: false } });
 export type SecretChanges = z.output<typeof SecretChanges>;
@@ -56,7 +68,11 @@ export type SecretChanges = z.output<typeof SecretChanges>;
  * @param before the secret that is changed; undefined for one that is made
  * @returns what is wrong with these members, beyond what their schemas say
  */
-export function secretMistakes({ expires_at: end }: SecretChanges, now: number, before?: ClientSecret): Mistake[] {
+export function secretMistakes(sent: SecretChanges, now: number, before?: ClientSecret): Mistake[] {
+  return [...endMistakes(sent.expires_at, now, before), ...recoverableMistakes(sent.recoverable, before)];
+}
+
+function endMistakes(end: string | null | undefined, now: number, before?: ClientSecret): Mistake[] {
   // One that is only repeated may lie in the past.
   const isRepeated = before !== undefined && end != null && Date.parse(end) === endOf(before);
   if (end == null || isRepeated || Date.parse(end) > now) return [];
@@ -65,7 +81,7 @@ export function secretMistakes({ expires_at: end }: SecretChanges, now: number, 
 
 /** @throws DomainError `invalid`, `forbidden`, `conflict` where it has too many or proves itself otherwise */
 export async function createSecret(
-  work: Work,
+  work: Work & Sealing,
   client: Client,
   draft: SecretDraft,
   minted: MintedSecret,
@@ -75,7 +91,8 @@ export async function createSecret(
   demandRoom(kept.filter((secret) => endOf(secret) > work.unit.now));
   const end = newEnd(work, draft.expires_at);
   demandEndWithinKey(work.principal, end, '/expires_at');
-  return insertSecret(work, client, minted, { label: draft.label, expires_at: end });
+  const order = { label: draft.label, expires_at: end };
+  return insertSecret(work, client, minted, order, recoveryOf(work, draft, minted));
 }
 
 /**
@@ -84,12 +101,13 @@ export async function createSecret(
  * @throws DomainError `forbidden`, `conflict`
  */
 export async function rotateSecret(
-  work: Work,
+  work: Work & Sealing,
   client: Client,
-  { overlap_seconds, label }: SecretRotation,
+  rotation: SecretRotation,
   minted: MintedSecret,
   only?: ClientSecret,
 ): Promise<ClientSecret> {
+  const { overlap_seconds, label } = rotation;
   await demandNewSecret(work, client);
   const end = work.unit.now + overlap_seconds * 1000;
   const kept = (await sweptSecrets(work, client)).map((secret) => {
@@ -97,10 +115,11 @@ export async function rotateSecret(
     const before = only?.id === secret.id ? only : secret;
     const isReplaced = (only === undefined || before === only) && endOf(before) > end;
     if (!isReplaced) return before;
-    return work.unit.replace(clientSecrets, before, { expires_at: new Date(end).toISOString() });
+    return work.unit.replace(clientSecrets, before, { expires_at: new Date(end).toISOString() }, { verb: 'rotated' });
   });
   demandRoom(kept.filter((secret) => endOf(secret) > work.unit.now));
-  return insertSecret(work, client, minted, { label, expires_at: endOfActing(work.principal) });
+  const order = { label, expires_at: endOfActing(work.principal) };
+  return insertSecret(work, client, minted, order, recoveryOf(work, rotation, minted));
 }
 
 /** @throws DomainError `invalid`, `forbidden` */
@@ -111,7 +130,14 @@ export async function changeSecret(
   changes: SecretChanges,
 ): Promise<ClientSecret> {
   demandForeign(work.principal, client.id);
-  const patch = definedIn({ ...changes, expires_at: newEnd(work, changes.expires_at, before) });
+  const { recoverable, ...sent } = changes;
+  const mistakes = secretMistakes(changes, work.unit.now, before);
+  if (mistakes.length > 0) throw invalid(mistakes);
+  const isForgotten = recoverable === false && isRecoverable(before);
+  const patch = {
+    ...definedIn({ ...sent, expires_at: newEnd(work, sent.expires_at, before) }),
+    ...(isForgotten && { sealed_secret: null }),
+  };
   if (changesNothing(before, patch)) return before;
   await demandOwnerOver(work, [client]);
   const after = { ...before, ...patch };
@@ -132,25 +158,41 @@ export async function removeSecret(work: Work, client: Client, secret: ClientSec
   work.unit.remove(clientSecrets, secret);
 }
 
-/** Adds a secret that was made before. Its rules are its caller's. */
+/**
+ * Adds a secret that was made before. Its rules are its caller's.
+ * @param recovery where it is to be recoverable
+ */
 export function insertSecret(
   { unit }: Work,
   client: Client,
-  { hint, hash, fingerprint }: MintedSecret,
-  { label, expires_at }: SecretDraft,
+  { hint, hash, fingerprint, imported }: KeptSecret,
+  { label, expires_at }: Pick<SecretDraft, 'label' | 'expires_at'>,
+  recovery?: Recovery,
 ): ClientSecret {
+  const id = newId('sec');
   return unit.insert(clientSecrets, {
-    id: newId('sec'),
+    id,
     client_id: client.id,
     label,
     hint,
     hash,
     fingerprint,
+    sealed_secret: recovery === undefined ? null : sealedSecret(id, recovery),
+    ...(imported && { imported }),
     expires_at,
     last_used_at: null,
     enabled: true,
     tokens_valid_from: null,
   });
+}
+
+/** What is asked for, where it is. */
+function recoveryOf(
+  { services }: Sealing,
+  { recoverable: isWanted }: Pick<SecretDraft, 'recoverable'>,
+  { secret }: MintedSecret,
+): Recovery | undefined {
+  return isWanted ? { secret, sealer: services.sealer } : undefined;
 }
 
 async function demandNewSecret(work: Work, client: Client): Promise<void> {
@@ -178,7 +220,7 @@ function demandRoom(unexpired: readonly ClientSecret[]): void {
 
 /** @returns the end as it is stored @throws DomainError `invalid` */
 function newEnd<T extends string | null | undefined>({ unit }: Work, sent: T, before?: ClientSecret): T | string {
-  const mistakes = secretMistakes({ expires_at: sent }, unit.now, before);
+  const mistakes = endMistakes(sent, unit.now, before);
   if (mistakes.length > 0) throw invalid(mistakes);
   return typeof sent === 'string' ? new Date(sent).toISOString() : sent;
 }

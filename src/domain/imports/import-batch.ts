@@ -3,7 +3,9 @@
 import { visibleApplication } from '../access/visibility.ts';
 import { registerApiKey } from '../api-keys/api-key-changes.ts';
 import { apiKeys } from '../api-keys/api-keys.ts';
+import { apis } from '../apis/apis.ts';
 import { References } from '../apis/references.ts';
+import { roles } from '../apis/roles.ts';
 import { createApplication } from '../applications/application-changes.ts';
 import { type Application, applications } from '../applications/applications.ts';
 import { type ClientSurroundings, createClient } from '../clients/client-changes.ts';
@@ -88,6 +90,9 @@ class Batch {
     }
     try {
       const named = await this.#named(row, wanted);
+      if (named.row.kind === 'client' && named.row.default_api === undefined) {
+        named.row = { ...named.row, default_api: await this.#defaultApi(named.row) };
+      }
       // First in a unit that nobody commits: what is refused must leave nothing in the one that is.
       await this.#make({ ...this.#work, unit: new Unit() }, named.row, kept);
       const application = await this.#make(this.#work, named.row, kept);
@@ -118,20 +123,33 @@ class Batch {
   }
 
   /** @returns the row with those of the wanted rights that there are here */
-  async #named<R extends ImportRow>(row: R, wanted: WantedRights | undefined): Promise<{ row: R; warnings: string[] }> {
+  async #named(row: ImportRow, wanted: WantedRights | undefined): Promise<{ row: ImportRow; warnings: string[] }> {
     if (wanted === undefined) return { row, warnings: [] };
     const references = new References({ storage: this.#work.storage, unit: new Unit() });
-    const apis = await Promise.all(wanted.audiences.map((audience) => references.api(audience, '')));
+    const audiences = await Promise.all(wanted.audiences.map((audience) => references.api(audience, '')));
     const permissions = [...row.permissions];
-    const roles = [...row.roles];
+    const roleNames = [...row.roles];
     const warnings: string[] = [];
     for (const name of new Set(wanted.names)) {
-      const api = apis.find((each) => each?.scopes.some((scope) => scope.name === name));
+      const api = audiences.find((each) => each?.scopes.some((scope) => scope.name === name));
       if (api) permissions.push({ api: api.identifier, scope: name });
-      else if ((await references.roles([name], '')).length > 0) roles.push(name);
+      else if ((await references.roles([name], '')).length > 0) roleNames.push(name);
       else warnings.push(`${name}: there is no such role, nor such a scope of its audiences`);
     }
-    return { row: { ...row, permissions, roles: [...new Set(roles)] }, warnings };
+    return { row: { ...row, permissions, roles: [...new Set(roleNames)] }, warnings };
+  }
+
+  /** Where it may only call by its roles: the API of their first permission, so that it need not learn to name one. */
+  async #defaultApi({ permissions, roles: names }: ImportedClient): Promise<string | undefined> {
+    if (permissions.length > 0) return undefined;
+    for (const name of names) {
+      const role = await this.#work.storage.find(roles, { name });
+      for (const { api_id } of role?.permissions ?? []) {
+        const api = await this.#work.storage.get(apis, api_id);
+        if (api && !api.built_in) return api.identifier;
+      }
+    }
+    return undefined;
   }
 }
 

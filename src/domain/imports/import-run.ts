@@ -25,7 +25,10 @@ export interface ImportParts {
   explain(error: unknown): string | undefined;
 }
 
-/** @returns a report for each line, in order, and a last one with the sums, also where it had to stop */
+/**
+ * @returns a report for each line, in order, and a last one with the sums, also where it had to stop
+ * @throws what went wrong before the first report
+ */
 export async function* runImport(lines: AsyncIterable<ImportLine>, parts: ImportParts): AsyncGenerator<ImportReport> {
   const sums = { lines: 0, created: 0, existing: 0, failed: 0, skipped: 0 };
   try {
@@ -38,7 +41,8 @@ export async function* runImport(lines: AsyncIterable<ImportLine>, parts: Import
     }
   } catch (error) {
     const detail = parts.explain(error);
-    if (detail === undefined) throw error;
+    // Before anything was told it can still be answered as what it is.
+    if (detail === undefined || sums.lines === 0) throw error;
     yield { summary: { ...sums, complete: false, detail } };
     return;
   }

@@ -2,8 +2,8 @@
 import { randomBytes } from 'node:crypto';
 import { z } from 'zod';
 import { recordShape } from '../record.ts';
-import type { Storage, Table } from '../store.ts';
-import type { Unit } from '../unit.ts';
+import { StaleError, type Storage, type Table } from '../store.ts';
+import { Unit } from '../unit.ts';
 import type { Sealer } from './sealing.ts';
 
 /** Raised by one with every change of what is stored that older code could not read. */
@@ -12,7 +12,7 @@ export const SCHEMA_VERSION = 1;
 const ID = 'installation';
 
 /** What each of the server's own keys is for; each is 32 random bytes. */
-export const SERVER_KEYS = ['secret_tag', 'secret_fingerprint', 'cursor', 'idempotency'] as const;
+export const SERVER_KEYS = ['secret_tag', 'secret_fingerprint', 'cursor', 'idempotency', 'audit_checkpoint'] as const;
 export type ServerKeys = Record<(typeof SERVER_KEYS)[number], Buffer>;
 
 export const Installation = z.object({
@@ -39,6 +39,36 @@ export function install(unit: Unit, sealer: Sealer): ServerKeys {
 }
 
 /**
+ * Makes the server keys that a store of an earlier version lacks.
+ * @returns the installation with all of them
+ * @throws Error as `openServerKeys` does
+ */
+export async function withAllServerKeys(
+  storage: Storage,
+  installation: Installation,
+  sealer: Sealer,
+): Promise<Installation> {
+  const missing = SERVER_KEYS.filter((name) => installation.sealed_keys[name] === undefined);
+  if (missing.length === 0) return installation;
+  // Only under the key that seals the others.
+  openKeys(
+    installation,
+    sealer,
+    SERVER_KEYS.filter((name) => !missing.includes(name)),
+  );
+  const made = Object.fromEntries(missing.map((name) => [name, sealer.seal(placeOf(name), randomBytes(32))]));
+  const unit = new Unit();
+  unit.replace(installations, installation, { sealed_keys: { ...installation.sealed_keys, ...made } });
+  try {
+    await unit.commit(storage, async () => {});
+  } catch (error) {
+    // Another process has done the same.
+    if (!(error instanceof StaleError)) throw error;
+  }
+  return (await readInstallation(storage)) ?? installation;
+}
+
+/**
  * Opens the server's keys.
  * @throws Error, with what to do, where the key-encryption key or the stored form is not ours
  */
@@ -49,7 +79,15 @@ export function openServerKeys(installation: Installation, sealer: Sealer): Serv
         'run the version that made it, or upgrade as CHANGELOG.md says.',
     );
   }
-  const opened = SERVER_KEYS.map((name) => {
+  return Object.fromEntries(openKeys(installation, sealer, SERVER_KEYS)) as ServerKeys;
+}
+
+function openKeys(
+  installation: Installation,
+  sealer: Sealer,
+  names: readonly (typeof SERVER_KEYS)[number][],
+): [string, Buffer][] {
+  return names.map((name) => {
     const sealed = installation.sealed_keys[name];
     if (sealed === undefined) throw new Error(`The store lacks the server key "${name}".`);
     try {
@@ -62,7 +100,6 @@ export function openServerKeys(installation: Installation, sealer: Sealer): Serv
       );
     }
   });
-  return Object.fromEntries(opened) as ServerKeys;
 }
 
 function placeOf(name: string) {

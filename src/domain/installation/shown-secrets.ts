@@ -1,6 +1,7 @@
 /** Names what an answer shows once, so that its replay ends when that does. */
 import { type ApiKey, apiKeys } from '../api-keys/api-keys.ts';
-import { clientSecrets } from '../clients/client-secrets.ts';
+import { isRevealable } from '../clients/client-secret-recovery.ts';
+import { type ClientSecret, clientSecrets } from '../clients/client-secrets.ts';
 import { initialAccessTokens } from '../registration/initial-access-tokens.ts';
 import type { Storage } from '../store.ts';
 
@@ -9,10 +10,21 @@ export function shownApiKey({ id, current }: Pick<ApiKey, 'id' | 'current'>): st
   return `${id}#${current.hash}`;
 }
 
-/** @param name a client secret's id, or what `shownApiKey` returned @returns whether it is still what it was */
+const REVEALED = 'revealed';
+
+/** @returns the name of a secret that was shown again: for as long as it could be shown once more. */
+export function revealedSecret({ id }: Pick<ClientSecret, 'id'>): string {
+  return `${id}#${REVEALED}`;
+}
+
+/** @param name a client secret's or an initial access token's id, or what `shownApiKey` or `revealedSecret` returned @returns whether it is still what it was */
 export async function isStillShown(storage: Storage, name: string): Promise<boolean> {
   const [id = '', hash] = name.split('#');
   if (id.startsWith('iat_')) return (await storage.get(initialAccessTokens, id)) !== undefined;
   if (hash === undefined) return (await storage.get(clientSecrets, id)) !== undefined;
+  if (hash === REVEALED) {
+    const secret = await storage.get(clientSecrets, id);
+    return secret !== undefined && isRevealable(secret, Date.now());
+  }
   return (await storage.get(apiKeys, id))?.current.hash === hash;
 }

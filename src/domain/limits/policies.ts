@@ -31,4 +31,18 @@ export const Policy = z.object({
 });
 export type Policy = z.infer<typeof Policy>;
 
-export const policies: Table<Policy> = { name: 'policies', search: (policy) => [policy.name], feed: true };
+export const policies: Table<Policy> = {
+  name: 'policies',
+  search: (policy) => [policy.name],
+  feed: true,
+  audit: {
+    noun: 'policy',
+    members: {
+      name: 'shown',
+      rate_limit: 'shown',
+      quota: 'shown',
+      max_token_lifetime_seconds: 'shown',
+      token_issuance: 'shown',
+    },
+  },
+};

@@ -38,6 +38,18 @@ export const members: Table<Member> = {
   search: (member) => [member.email, member.name],
   references: (member) => member.role_ids,
   feed: true,
+  audit: {
+    noun: 'member',
+    members: {
+      email: 'shown',
+      name: 'shown',
+      position: 'shown',
+      role_ids: 'shown',
+      enabled: 'shown',
+      password_hash: 'hidden',
+    },
+    belongsTo: (member) => member.id,
+  },
 };
 
 /** @returns whether the member may sign in, and has what it takes */

@@ -67,6 +67,11 @@ export async function passOwnership(
     unit.replace(members, from, { position: 'developer' });
     await endSessionsOf(work, from.id);
   }
+  unit.note({
+    action: 'ownership.transferred',
+    target: { type: 'member', id: to.id },
+    details: { from_member_id: from?.id ?? null },
+  });
   return { member_id: to.id, from_member_id: from?.id ?? null };
 }
 

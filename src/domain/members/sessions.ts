@@ -27,6 +27,18 @@ export const sessions: Table<Session> = {
   name: 'sessions',
   indexes: ['member_id'],
   expiry: 'expires_at',
+  audit: {
+    noun: 'session',
+    members: {
+      expires_at: 'shown',
+      member_id: 'unlogged',
+      member_mark: 'unlogged',
+      seen_at: 'unlogged',
+    },
+    belongsTo: (session) => session.member_id,
+    // The record's own id is the hash of what signs in.
+    targetId: (session) => session.member_id,
+  },
 };
 
 /** A session whose token was presented. */

@@ -3,6 +3,7 @@
  * owner has a password, and invitations, made by platform owners. The store holds only the hash of a link's token.
  */
 import { createHash, randomBytes } from 'node:crypto';
+import { memberActor } from '../audit/author.ts';
 import { DomainError, invalid, type Mistake } from '../errors.ts';
 import type { Storage, StoredRecord, Table } from '../store.ts';
 import type { Unit } from '../unit.ts';
@@ -27,6 +28,17 @@ export const signInLinks: Table<SignInLink> = {
   indexes: ['member_id'],
   expiry: 'expires_at',
   references: (link) => [link.member_id],
+  audit: {
+    noun: 'sign_in_link',
+    members: {
+      purpose: 'shown',
+      expires_at: 'shown',
+      member_id: 'unlogged',
+    },
+    belongsTo: (link) => link.member_id,
+    // The record's own id is the hash of what signs in.
+    targetId: (link) => link.member_id,
+  },
 };
 
 /** The token for the link's fragment, shown this once. */
@@ -132,13 +144,14 @@ export async function redeemSignInLink(
   if (mistakes.length > 0) throw invalid(mistakes);
   const { link, member } = found;
   // This very one, as it was found: whoever redeems it at the same moment, one commits.
+  work.unit.actAs(memberActor(member.id));
   work.unit.remove(signInLinks, link);
   await removeLinksOf(work, member.id, link.id);
   await endSessionsOf(work, member.id);
   // Somebody else may have signed in before: that is what a forgotten password is reset for.
   await forgetDevicesOf(work, member.id);
   const given = found.isFirstOwners && email !== '' ? { email: EmailAddress.parse(email) } : {};
-  return work.unit.replace(members, member, { ...given, password_hash });
+  return work.unit.replace(members, member, { ...given, password_hash }, { verb: 'password_set' });
 }
 
 /** One answer for whatever is wrong with a link. */

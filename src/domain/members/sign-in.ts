@@ -1,4 +1,5 @@
 /** How members come in: by email and password, or by a link; and how they change their password. */
+import { memberActor } from '../audit/author.ts';
 import { DomainError, invalid } from '../errors.ts';
 import type { Storage } from '../store.ts';
 import type { Unit } from '../unit.ts';
@@ -151,7 +152,7 @@ export async function changePassword(
   }
   await endSessionsOf(work, memberId);
   await removeLinksOf(work, memberId);
-  return await begin(work, work.unit.replace(members, before, { password_hash }), whence);
+  return await begin(work, work.unit.replace(members, before, { password_hash }, { verb: 'password_set' }), whence);
 }
 
 /** @param typed as an earlier version kept the first owner's address */
@@ -162,6 +163,7 @@ async function memberBy(storage: Storage, email: string, typed: string): Promise
 }
 
 async function begin(work: Inventory, member: Member, { device }: Whence): Promise<SignedIn> {
+  work.unit.actAs(memberActor(member.id));
   const isKnown = (await findDevice(work.storage, device, member.id)) !== undefined;
   const newDevice = isKnown ? undefined : await rememberDevice(work, member.id);
   return { member, newDevice, ...startSession(work.unit, member) };

@@ -32,6 +32,17 @@ export const signingKeys: Table<SigningKey> = {
   indexes: ['algorithm'],
   search: (key) => [key.id],
   feed: true,
+  audit: {
+    noun: 'signing_key',
+    members: {
+      algorithm: 'shown',
+      signs_from: 'shown',
+      retires_at: 'shown',
+      public_jwk: 'unlogged',
+      sealed_private_key: 'unlogged',
+      longest_lifetime_seconds: 'unlogged',
+    },
+  },
 };
 
 /** @returns when the last token that the key signed has ended, in milliseconds; null while it still signs. */

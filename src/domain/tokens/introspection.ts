@@ -4,7 +4,8 @@
  */
 import type { Api } from '../apis/apis.ts';
 import type { Standing } from '../catalogue/standing.ts';
-import { type Admitted, admit, type VerdictKnowledge } from '../verdicts/admission.ts';
+import { type Admitted, admit, type Reason, type VerdictKnowledge } from '../verdicts/admission.ts';
+import { type Bearer, bearerOf } from '../verdicts/bearer.ts';
 import type { ApiKeyCredential, ClientJwtCredential, Credential } from '../verdicts/credentials.ts';
 import type { AccessTokenClaims } from './claims.ts';
 
@@ -27,6 +28,12 @@ export interface IntrospectionParts {
   readonly knowledge: VerdictKnowledge & { api(id: string): Api | undefined };
   /** Uses up what is good for one use. */
   readonly isFirstUse: (admitted: Admitted) => Promise<boolean>;
+  /**
+   * Told of each answer, where it is one that anybody asked for.
+   * @param bearer whose credential it was, where that is known
+   * @param api the identifier of the one API that it was about; null where there were several, or none
+   */
+  readonly onIntrospected?: (outcome: 'active' | Reason, bearer: Bearer | undefined, api: string | null) => void;
 }
 
 /** @param caller who asks */
@@ -43,7 +50,15 @@ export async function introspect(
   );
   const admitted = judged.flatMap((one, i) => (one.admitted ? [{ ...one, api: asked[i] as Api }] : []));
   const [first] = admitted;
-  if (first === undefined || !(await parts.isFirstUse(first))) return INACTIVE;
+  const isActive = first !== undefined && (await parts.isFirstUse(first));
+  const about = admitted.length > 0 ? admitted.map(({ api }) => api) : asked;
+  const reason = judged.find((one) => !one.admitted)?.reason ?? 'wrong_api';
+  parts.onIntrospected?.(
+    isActive ? 'active' : first ? 'invalid' : reason,
+    first?.holding ?? (await bearerOf(parts.knowledge, credential)),
+    about.length === 1 ? (about[0]?.identifier ?? null) : null,
+  );
+  if (!isActive) return INACTIVE;
   if (credential.kind === 'access_token') return describeToken(credential.claims, first);
   if (credential.kind === 'client_jwt') return describeClientJwt(parts.issuer, credential, first);
   return describeKey(parts.issuer, credential, admitted);

@@ -82,7 +82,7 @@ async function revokeAll(work: Work, clientId: string): Promise<Revoked> {
   const client = await visibleClient(work, clientId);
   if (client === undefined) throw invalid([noClient]);
   await demandOwnerOver(work, [client]);
-  unit.replace(clients, client, { tokens_valid_from: unit.at });
+  unit.replace(clients, client, { tokens_valid_from: unit.at }, { verb: 'tokens_revoked' });
   return { ...revokedAt(client.id, unit.at), jti: null, client_id: client.id, remembered_until: null };
 }
 

@@ -18,6 +18,12 @@ export const revocations: Table<Revocation> = {
   name: 'revocations',
   expiry: 'expires_at',
   feed: true,
+  audit: {
+    noun: 'revocation',
+    members: {
+      expires_at: 'shown',
+    },
+  },
 };
 
 /** @returns under which id a token is revoked, until when, in seconds, and whose it is; undefined for what has no id */

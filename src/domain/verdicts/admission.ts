@@ -7,6 +7,7 @@ import { type Holding, policiesOf } from '../catalogue/holding.ts';
 import type { Policy } from '../limits/policies.ts';
 import { clientJwtRevocationId } from '../tokens/revocations.ts';
 import { type Knowledge, statusOf } from '../tokens/token-status.ts';
+import type { Bearer } from './bearer.ts';
 import type { AccessTokenCredential, ApiKeyCredential, ClientJwtCredential, Credential } from './credentials.ts';
 
 /** Why a credential is refused. */
@@ -35,7 +36,7 @@ export interface VerdictKnowledge extends Knowledge {
 export interface Admitted {
   readonly admitted: true;
   readonly credential: Credential;
-  readonly holding: Holding;
+  readonly holding: Bearer;
   readonly scopes: readonly string[];
   readonly roles: readonly string[];
   /** Milliseconds since 1970; null for never. */
@@ -95,7 +96,7 @@ function isFor(credential: Credential, api: Api): boolean {
 
 /** Who holds it, and why it does not count all the same; at least one of the two. */
 type Holder =
-  | { readonly holding: Holding; readonly reason?: Reason }
+  | { readonly holding: Bearer; readonly reason?: Reason }
   | { readonly holding?: undefined; readonly reason: Reason };
 
 async function holderOf(knowledge: VerdictKnowledge, credential: Credential): Promise<Holder> {

@@ -1,8 +1,9 @@
 /** One verdict for every credential: what a gateway that asks about one is told. */
 import type { Limits } from '../limits/limits.ts';
 import { CLOCK_TOLERANCE_SECONDS } from '../tokens/revocations.ts';
-import { type Admitted, admit, type Place, type Reason, type Refused, type VerdictKnowledge } from './admission.ts';
-import type { Credential, CredentialReader } from './credentials.ts';
+import { type Admitted, admit, type Place, type Reason, type VerdictKnowledge } from './admission.ts';
+import { type Bearer, bearerOf } from './bearer.ts';
+import type { Credential, CredentialReader, ReadCredential } from './credentials.ts';
 
 /** What a gateway demands of a credential. */
 export interface Demand extends Place {
@@ -25,6 +26,12 @@ export interface VerdictParts {
   readonly useOnce: (parts: readonly string[], exp: number) => Promise<boolean>;
   /** Told of each use of an API key. */
   readonly onKeyUsed: (keyId: string, at: number) => void;
+  /**
+   * Told of each verdict, also those without a judgement.
+   * @param bearer whose credential it was, where that is known
+   * @param api its identifier; null where the caller may not ask about it, or there is none
+   */
+  readonly onVerdict: (outcome: 'allowed' | Reason, bearer: Bearer | undefined, api: string | null) => void;
 }
 
 export class Verdicts {
@@ -39,8 +46,25 @@ export class Verdicts {
    * @throws DomainError `unavailable` where what has to be written or counted cannot be
    */
   async judge(presented: string, demand: Demand): Promise<Verdict> {
+    const read = await this.#parts.reader.read(presented);
+    const verdict = await this.#judge(read, demand);
+    const api = demand.api.identifier;
+    if (verdict.allowed) this.#parts.onVerdict('allowed', verdict.admitted.holding, api);
+    else this.#parts.onVerdict(verdict.reason, await this.#bearerOf(read), api);
+    return verdict;
+  }
+
+  /** @returns the one verdict about an API that is not there, and about one that is none of the caller's business */
+  ofNoApi(): Verdict {
+    this.#parts.onVerdict('wrong_api', undefined, null);
+    return { allowed: false, reason: 'wrong_api' };
+  }
+
+  async #judge(read: ReadCredential, demand: Demand): Promise<Verdict> {
+    if (read.outcome === 'invalid') return { allowed: false, reason: 'invalid' };
     const now = Date.now();
-    const admitted = await this.#admit(presented, demand, now);
+    const presented = { credential: read.credential, isExpired: read.outcome === 'expired' };
+    const admitted = await admit(this.#parts.knowledge, presented, demand, now);
     if (!admitted.admitted) return { allowed: false, reason: admitted.reason };
     if (!meets(admitted, demand)) return { allowed: false, reason: 'insufficient_scope' };
     if (!(await this.isFirstUse(admitted))) return { allowed: false, reason: 'invalid' };
@@ -55,11 +79,8 @@ export class Verdicts {
     return { allowed: true, admitted };
   }
 
-  async #admit(presented: string, place: Place, now: number): Promise<Admitted | Refused> {
-    const { reader, knowledge } = this.#parts;
-    const read = await reader.read(presented);
-    if (read.outcome === 'invalid') return { admitted: false, reason: 'invalid' };
-    return await admit(knowledge, { credential: read.credential, isExpired: read.outcome === 'expired' }, place, now);
+  async #bearerOf(read: ReadCredential): Promise<Bearer | undefined> {
+    return read.outcome === 'invalid' ? undefined : await bearerOf(this.#parts.knowledge, read.credential);
   }
 
   /** Uses up what is good for one use. @returns whether it was not yet @throws DomainError `unavailable` */

@@ -30,15 +30,15 @@ for (const store of stores()) {
       const retired = await storage.get(signingKeys, String(old?.id));
       assert.ok(retired?.sealed_private_key, 'a node whose clock is behind may still sign');
       const retiredAt = Date.parse(String(retired.retires_at));
-      await committed(new Unit(retiredAt + 61_000), (unit) => keyring.sweep(unit));
+      await committed(new Unit({ now: retiredAt + 61_000 }), (unit) => keyring.sweep(unit));
       const retained = await storage.get(signingKeys, retired.id);
       assert.equal(retained?.sealed_private_key, null);
       assert.ok(retained && keyring.open(retained) === undefined);
 
       const end = Number(removedAt(retained));
-      await committed(new Unit(end - 1), (unit) => keyring.sweep(unit));
+      await committed(new Unit({ now: end - 1 }), (unit) => keyring.sweep(unit));
       assert.equal((await storage.all(signingKeys)).length, 2);
-      await committed(new Unit(end), (unit) => keyring.sweep(unit));
+      await committed(new Unit({ now: end }), (unit) => keyring.sweep(unit));
       const [left, ...others] = await storage.all(signingKeys);
       assert.deepEqual([left?.id === retired.id, others.length], [false, 0]);
       assert.ok(left?.sealed_private_key);
