@@ -6,6 +6,7 @@ export const REGISTER = '/oauth2/register';
 
 /** A year is the most; this is well within. */
 export const soon = () => new Date(Date.now() + 3_600_000).toISOString();
+export const later = () => new Date(Date.now() + 7_200_000).toISOString();
 
 /** Makes an initial access token for reading orders, of a new application. */
 export async function initialAccessToken(server: Running, more: object = {}, call = server.call) {
