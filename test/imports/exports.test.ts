@@ -148,7 +148,6 @@ for (const store of stores()) {
         },
         '&application=Partners',
       );
-      console.log(JSON.stringify(reports));
       assert.deepEqual(
         reports.map(({ ok, skipped, warnings }) => [skipped ?? ok, warnings?.length ?? 0]),
         [

@@ -24,7 +24,7 @@ import {
   recordIdOf,
 } from './import-rows.ts';
 import { importedRowId, importedRows } from './imported-rows.ts';
-import { readingOnce } from './reading-once.ts';
+import { type ReadingOnce, readingOnce } from './reading-once.ts';
 
 export type ImportWork = Work & ClientSurroundings;
 
@@ -41,7 +41,7 @@ const KEY_HINT_LENGTH = 4;
 
 /** Adds to the unit what these rows make. @returns what becomes of each, once that is committed */
 export async function decideBatch(work: ImportWork, rows: readonly PreparedRow[]): Promise<ImportReport[]> {
-  const batch = new Batch({ ...work, storage: readingOnce(work.storage) });
+  const batch = new Batch(work);
   await batch.lookUp(rows.map(({ row }) => row));
   const reports: ImportReport[] = [];
   for (const row of rows) reports.push(await batch.decide(row));
@@ -50,6 +50,7 @@ export async function decideBatch(work: ImportWork, rows: readonly PreparedRow[]
 
 class Batch {
   readonly #work: ImportWork;
+  readonly #storage: ReadingOnce;
   /** Digests of rows that were imported, before or in this batch. */
   readonly #imported = new Map<string, string>();
   /** The ids of what is there. */
@@ -57,7 +58,8 @@ class Batch {
   readonly #made = new Map<string, Application>();
 
   constructor(work: ImportWork) {
-    this.#work = work;
+    this.#storage = readingOnce(work.storage);
+    this.#work = { ...work, storage: this.#storage };
   }
 
   async lookUp(rows: readonly ImportRow[]): Promise<void> {
@@ -117,6 +119,7 @@ class Batch {
     const known = this.#made.get(row.application) ?? (await findApplication(work, row.application));
     const draft = { name: row.application, description: '', tags: [], enabled: true };
     const application = known ?? (await createApplication(work, draft));
+    if (known === undefined) this.#storage.foresee(applications, application);
     if (row.kind === 'client') await makeClient(work, row, application, kept);
     else await makeKey(work, row, application);
     return known === undefined ? application : null;

@@ -1,11 +1,16 @@
 /** A storage in which what was read once is not read again: for many decisions of one commit, which checks them all. */
 import type { Storage, StoredRecord, Table } from '../store.ts';
 
+export interface ReadingOnce extends Storage {
+  /** Lets a record be read by its id that the commit is still to make. */
+  foresee<R extends StoredRecord>(table: Table<R>, record: R): void;
+}
+
 /**
  * @returns the storage, remembering whatever it read for as long as it is kept; a commit must demand that what was
  * decided by is still so
  */
-export function readingOnce(storage: Storage): Storage {
+export function readingOnce(storage: Storage): ReadingOnce {
   const read = new Map<string, Promise<unknown>>();
   const once = <T>(key: unknown, reading: () => Promise<T>): Promise<T> => {
     const name = JSON.stringify(key);
@@ -17,6 +22,7 @@ export function readingOnce(storage: Storage): Storage {
   const get = <R extends StoredRecord>(table: Table<R>, id: string) =>
     once(['get', table.name, id], () => storage.get(table, id));
   return {
+    foresee: (table, record) => void once(['get', table.name, record.id], async () => record),
     get,
     async getMany(table, ids) {
       const found = await Promise.all(ids.map((id) => get(table, id)));
