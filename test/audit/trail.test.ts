@@ -16,6 +16,7 @@ const UNTOLD = [
   'artifacts',
   'audit_entries',
   'audit_heads',
+  'expiry_notices',
   'idempotency_records',
   'installations',
   'known_devices',
