@@ -42,7 +42,10 @@ export const importOperations = [
     stream: {
       takes: {
         [NDJSON]: ImportRow,
-        'application/json': z.unknown().meta({ description: 'An export, with `format`.' }),
+        'application/json': z.unknown().meta({
+          description: 'An export, with `format`.',
+          example: { realm: 'shop', clients: [{ clientId: 'order-sync', secret: 'as it was exported' }] },
+        }),
       },
       report: ImportReport,
       run(call) {

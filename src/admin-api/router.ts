@@ -13,6 +13,7 @@ import { serve } from '../http/serve.ts';
 import { ADMIN_PATH, type AdminServices } from './operation.ts';
 import { operations } from './operations.ts';
 import { adminScopes } from './scopes.ts';
+import { TAG_DESCRIPTIONS } from './tags.ts';
 
 export interface AdminParts extends AdminServices {
   readonly storage: Storage;
@@ -80,6 +81,8 @@ export function adminApiDocument(issuer: string): object {
     description:
       'Manages APIs with their roles and collections; applications with their clients, secrets and access profiles; ' +
       'API keys and policies; members, their sessions and platform ownership; signing keys and revocations.',
+    license: { name: 'Apache License 2.0', identifier: 'Apache-2.0' },
+    tags: TAG_DESCRIPTIONS,
     issuer,
     prefix: ADMIN_PATH,
     cookie: sessionCookieName(issuer),

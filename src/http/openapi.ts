@@ -14,6 +14,9 @@ export interface ApiDescription {
   readonly title: string;
   readonly version: string;
   readonly description: string;
+  readonly license: { readonly name: string; readonly identifier: string };
+  /** What is said of each tag. */
+  readonly tags: Readonly<Record<string, string>>;
   /** The issuer; the token endpoint and the server's address derive from it. */
   readonly issuer: string;
   readonly prefix: string;
@@ -28,7 +31,7 @@ const MAX_AGE_SECONDS = 300;
 /** @returns the OpenAPI 3.1 document of these operations */
 export function openApiDocument<Services>(
   operations: readonly Operation<Services>[],
-  { title, version, description, issuer, prefix, scopes, cookie }: ApiDescription,
+  { title, version, description, license, tags, issuer, prefix, scopes, cookie }: ApiDescription,
 ): object {
   const paths: ZodOpenApiPathsObject = {};
   for (const operation of operations) {
@@ -37,14 +40,18 @@ export function openApiDocument<Services>(
   }
   return createDocument({
     openapi: '3.1.1',
-    info: { title, version, description },
+    info: { title, version, description, license },
     servers: [{ url: issuer + prefix }],
-    tags: [...new Set(operations.map(({ tag }) => tag))].map((name) => ({ name })),
+    tags: [...new Set(operations.map(({ tag }) => tag))].map((name) => tagOf(name, tags[name])),
     paths,
     components: {
       securitySchemes: securitySchemes({ issuer, prefix, scopes, cookie }),
     },
   });
+}
+
+function tagOf(name: string, description: string | undefined) {
+  return description === undefined ? { name } : { name, description };
 }
 
 /** Serves the document to everyone: it holds nothing that the documentation does not. */

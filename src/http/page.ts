@@ -35,10 +35,12 @@ export type ListQuery = z.infer<typeof ListQuery>;
 
 /** @returns the schema of a page of these */
 export function pageOf<T extends z.ZodType>(item: T) {
-  return z.object({
+  const { example } = item.meta() ?? {};
+  const page = z.object({
     data: z.array(item),
     next_cursor: z.string().nullable().meta({ description: 'Asks for the next page; null on the last.' }),
   });
+  return example === undefined ? page : page.meta({ example: { data: [example], next_cursor: null } });
 }
 
 export interface Page<R> {

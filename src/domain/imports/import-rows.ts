@@ -94,9 +94,17 @@ export const ImportedApiKey = z
   );
 export type ImportedApiKey = z.output<typeof ImportedApiKey>;
 
-export const ImportRow = z.discriminatedUnion('kind', [ImportedClient, ImportedApiKey], {
-  error: 'kind must be client or api_key',
-});
+export const ImportRow = z
+  .discriminatedUnion('kind', [ImportedClient, ImportedApiKey], { error: 'kind must be client or api_key' })
+  .meta({
+    example: {
+      kind: 'client',
+      application: 'Order sync',
+      environment: 'production',
+      client_id: 'order-sync',
+      client_secret: 'as it was, thirty-two characters long',
+    },
+  });
 export type ImportRow = z.output<typeof ImportRow>;
 
 /** @returns the id of what the row makes */

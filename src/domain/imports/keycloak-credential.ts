@@ -3,7 +3,14 @@ import { z } from 'zod';
 
 export const KeycloakCredential = z
   .object({ secretData: z.string().max(2000), credentialData: z.string().max(2000) })
-  .meta({ id: 'KeycloakCredential', description: 'As a Keycloak export has it.' });
+  .meta({
+    id: 'KeycloakCredential',
+    description: 'As a Keycloak export has it.',
+    example: {
+      secretData: '{"value": "…", "salt": "…"}',
+      credentialData: '{"hashIterations": 5, "algorithm": "argon2"}',
+    },
+  });
 
 const SecretData = z.object({ value: z.string(), salt: z.string() });
 const CredentialData = z.object({
