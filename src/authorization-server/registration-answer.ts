@@ -1,7 +1,7 @@
 /** How registered clients look to who registered them (RFC 7591 section 3.2.1, RFC 7592 section 3). */
-import { roles } from '../domain/apis/roles.ts';
 import type { ClientSecret } from '../domain/clients/client-secrets.ts';
 import type { Client } from '../domain/clients/clients.ts';
+import { readRoles } from '../domain/registration/ceilings.ts';
 import { type ClientRegistration, described } from '../domain/registration/client-registrations.ts';
 import type { Storage } from '../domain/store.ts';
 
@@ -45,7 +45,7 @@ export async function registrationAnswer(
 
 /** All that it may ask for, own and by its roles. @returns a name once, at however many APIs it has it */
 async function scopeOf(storage: Storage, { permissions, role_ids }: Client): Promise<string> {
-  const held = await storage.getMany(roles, role_ids);
+  const held = await readRoles(storage, role_ids);
   const names = [...permissions, ...held.flatMap((role) => role.permissions)].map(({ scope }) => scope);
   return [...new Set(names)].join(' ');
 }

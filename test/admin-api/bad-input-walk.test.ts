@@ -344,6 +344,8 @@ async function furnished(server: Running): Promise<Record<string, string>> {
   const apis = expectStatus(await server.call('GET', '/apis'), 200).data as { id: string; identifier: string }[];
   const collection = await make('/collections', { name: 'All', apis: [api] });
   const profile = { application_id, name: 'Narrow', collections: [collection.id] };
+  const expires_at = new Date(Date.now() + 3_600_000).toISOString();
+  const portal = { application_id, name: 'Portal', environment: 'sandbox', expires_at };
   return {
     apis: apis.find(({ identifier }) => identifier === api)?.id ?? '',
     applications: application_id,
@@ -355,6 +357,7 @@ async function furnished(server: Running): Promise<Record<string, string>> {
     policies: (await make('/policies', { name: 'Slow' })).id,
     'access-profiles': (await make('/access-profiles', profile)).id,
     'api-keys': (await make('/api-keys', { kind: 'query', name: 'Dashboard' })).id,
+    'initial-access-tokens': (await make('/initial-access-tokens', portal)).id,
     members: (await makeMember(server)).id,
   };
 }

@@ -14,6 +14,8 @@ export function onForeignThings(
   const secret = `${client}/secrets/${foreign.secret}`;
   const key = `/api-keys/${foreign.key}`;
   const profile = `/access-profiles/${foreign.profile}`;
+  const registrar = `/initial-access-tokens/${foreign.registrar}`;
+  const soon = new Date(Date.now() + 7_200_000).toISOString();
   const uri = { token_endpoint_auth_method: 'private_key_jwt', jwks: null, jwks_uri: 'https://keys.example.com' };
   const jwt = { method: 'jwt', algorithm: 'HS256', secret: randomBytes(32).toString('hex') };
   const tries: [string, string, string, object, string | null, number[]?][] = [
@@ -44,6 +46,9 @@ export function onForeignThings(
     ['a key without its profile', 'PATCH', key, { access_profile_id: null }, '/access_profile_id'],
     ['a key with a scope', 'PATCH', key, { permissions: lackingAt(server) }, '/permissions/0'],
     ['a key with a role', 'PATCH', key, { roles: ['auditor'] }, '/roles/0'],
+    ['the revival of a token to register', 'PATCH', registrar, { enabled: true }, '/enabled'],
+    ['a later end of a token to register', 'PATCH', registrar, { expires_at: soon }, '/expires_at'],
+    ['more uses of a token to register', 'PATCH', registrar, { max_uses: null }, '/max_uses'],
     ["a stranger's hands", 'POST', `/api-keys/${strangersKey}/refresh`, {}, ''],
     ["the revival of a stranger's hands", 'PATCH', `/api-keys/${strangersKey}`, { enabled: true }, null],
     ['a wider profile', 'PATCH', profile, { collections: [collection, wideCollection] }, '/collections/1'],
@@ -54,6 +59,17 @@ export function onForeignThings(
   ];
   const draft = { application_id: foreign.id, name: 'x', collections: [wideCollection] };
   return [
+    // First: later ones take its secrets away.
+    {
+      what: 'its secret, shown again',
+      method: 'POST',
+      path: `${secret}/reveal`,
+      body: {},
+      at: null,
+      developers: 404,
+      owners: [409],
+      in_person: true,
+    },
     ...tries.map(
       ([what, method, path, body, at, owners]): Attempt => ({
         what: `${what} of somebody mightier`,

@@ -13,6 +13,7 @@ export function attempts(server: Running, made: World): Attempt[] {
   return [
     ...onClients(server, made),
     ...onKeys(server, made),
+    ...onInitialAccessTokens(server, made),
     ...onWhatOwnersKeep(server, made),
     ...onForeignThings(server, made),
     ...onMembers(made),
@@ -102,6 +103,51 @@ function onKeys(server: Running, made: World): Attempt[] {
       },
     ),
   ];
+}
+
+/** Whoever registers by one of these has what its ceiling names. */
+function onInitialAccessTokens(server: Running, { shop, foreign }: World): Attempt[] {
+  const path = '/initial-access-tokens';
+  const own = { name: 'x', application_id: shop.id, environment: 'sandbox', expires_at: inAnHour() };
+  const impossible = { at: null, developers: 422, owners: [422] } as const;
+  const administration = { permissions: [{ api: server.admin.resource, scope: 'clients:write' }] };
+  return [
+    ...rightsOf(server).map(
+      ([what, body, at]): Attempt => ({
+        what: `a token to register with ${what}`,
+        method: 'POST',
+        path,
+        body: { ...own, max_uses: 1, ...body },
+        at,
+      }),
+    ),
+    {
+      what: 'a token to register administrators',
+      method: 'POST',
+      path,
+      body: { ...own, ...administration },
+      ...impossible,
+    },
+    {
+      what: 'a token to register administrators by a role',
+      method: 'POST',
+      path,
+      body: { ...own, roles: ['administrator'] },
+      ...impossible,
+    },
+    {
+      what: 'a token to register at a foreign application',
+      method: 'POST',
+      path,
+      body: { ...own, application_id: foreign.id, roles: ['auditor'] },
+      at: '/roles/0',
+      developers: 422,
+    },
+  ];
+}
+
+function inAnHour(): string {
+  return new Date(Date.now() + 3_600_000).toISOString();
 }
 
 /** Roles, collections and the owners of applications: no developer writes them at all. */

@@ -18,6 +18,8 @@ export interface Attempt {
   readonly developers?: 403 | 404 | 422;
   /** What a platform owner is told where he does not succeed either. */
   readonly owners?: readonly number[];
+  /** What no personal key of a developer does: that is told before anything is looked for. */
+  readonly in_person?: boolean;
 }
 
 /** What attempts are made on. */
@@ -34,6 +36,8 @@ export interface World {
     readonly secret: string;
     readonly key: string;
     readonly profile: string;
+    /** An initial access token. */
+    readonly registrar: string;
     /** A client under no profile, and a profile under which clients sign for themselves. */
     readonly bare: string;
     readonly signed: string;
@@ -103,6 +107,15 @@ export async function world(server: Running, developer: Member): Promise<World> 
     expires_at: '2098-01-01T00:00:00Z',
     enabled: false,
   });
+  const registrar = await make('/initial-access-tokens', {
+    name: 'held',
+    application_id: foreign.id,
+    environment: 'production',
+    permissions: held,
+    max_uses: 1,
+    expires_at: new Date(Date.now() + 3_600_000).toISOString(),
+    enabled: false,
+  });
   await change(`/applications/${foreign.id}`, { enabled: false });
   const { record } = await personalKey(server, stranger, { enabled: false });
   return {
@@ -115,6 +128,7 @@ export async function world(server: Running, developer: Member): Promise<World> 
       secret: secret.id,
       key: key.id,
       profile: profile.id,
+      registrar: registrar.id,
       bare: bare.id,
       signed: signed.id,
     },

@@ -25,7 +25,7 @@ const IGNORED_SCOPES = ['openid', 'default'];
 
 /** @returns what of it is still there. What by now administers Latchkey nobody registers himself. */
 export async function readCeiling(storage: Storage, { permissions, role_ids }: StoredCeiling): Promise<Ceiling> {
-  const held = await storage.getMany(roles, role_ids);
+  const held = await readRoles(storage, role_ids);
   const apiIds = [...permissions, ...held.flatMap((role) => role.permissions)].map(({ api_id }) => api_id);
   const known = new Map((await storage.getMany(apis, [...new Set(apiIds)])).map((api) => [api.id, api]));
   const isThere = ({ api_id, scope }: Permission) =>
@@ -34,6 +34,12 @@ export async function readCeiling(storage: Storage, { permissions, role_ids }: S
     permissions: permissions.filter(isThere),
     roles: held.filter((role) => role.permissions.every(({ api_id }) => known.get(api_id)?.built_in === false)),
   };
+}
+
+/** @returns the roles that there are of these, in this order */
+export async function readRoles(storage: Storage, ids: readonly string[]): Promise<Role[]> {
+  const found = new Map((await storage.getMany(roles, ids)).map((role) => [role.id, role]));
+  return ids.flatMap((id) => found.get(id) ?? []);
 }
 
 /** @param tokenId the initial access token's id @returns who registers: a machine with the ceiling, and no more */

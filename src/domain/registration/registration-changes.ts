@@ -1,6 +1,5 @@
 /** What may be done by a registration access token (RFC 7592). */
 
-import { roles } from '../apis/roles.ts';
 import { isSecretBased } from '../clients/client-authentication.ts';
 import { changeClient, clientMistakes, removeClient } from '../clients/client-changes.ts';
 import type { ClientChanges } from '../clients/client-drafts.ts';
@@ -11,7 +10,7 @@ import { invalid, type Mistake } from '../errors.ts';
 import { changesNothing } from '../merge.ts';
 import type { Storage } from '../store.ts';
 import type { AdmittedRegistration } from './admission.ts';
-import { type Ceiling, registrant, scopeNames, shareOf } from './ceilings.ts';
+import { type Ceiling, readRoles, registrant, scopeNames, shareOf } from './ceilings.ts';
 import { type ClientMetadata, descriptionOf } from './client-metadata.ts';
 import { type ClientRegistration, clientRegistrations } from './client-registrations.ts';
 import { namesOf, type RegistrationWork, scopeMistakes } from './registering.ts';
@@ -98,7 +97,7 @@ function asksForScopes({ scope }: ClientMetadata): boolean {
 }
 
 async function shareOfClient(storage: Storage, { client, ceiling }: AdmittedRegistration, scope: string | undefined) {
-  const kept: Ceiling = { permissions: client.permissions, roles: await storage.getMany(roles, client.role_ids) };
+  const kept: Ceiling = { permissions: client.permissions, roles: await readRoles(storage, client.role_ids) };
   return shareOf(ceiling, scope, kept);
 }
 
