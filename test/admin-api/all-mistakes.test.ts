@@ -162,6 +162,14 @@ async function furnished(server: Running): Promise<Furniture> {
     secrets: secret.id,
     'access-profiles': profile.id,
     'api-keys': (await make('/api-keys', { kind: 'query', name: 'Dashboard' })).id,
+    'initial-access-tokens': (
+      await make('/initial-access-tokens', {
+        name: 'Portal',
+        application_id,
+        environment: 'sandbox',
+        expires_at: new Date(Date.now() + 3_600_000).toISOString(),
+      })
+    ).id,
     members: (await makeMember(server)).id,
   };
   return { ids, collection: collection.id };
@@ -223,6 +231,12 @@ function attemptsAt({ ids, collection }: Furniture): Record<string, Attempt> {
     createApiKey: post('/api-keys', key, keyPlaces),
     changeApiKey: patch('api-keys', { ...rights, policy_id: 'pol_none', expires_at: PAST }, keyPlaces),
     deleteApiKey: { method: 'DELETE', path: `/api-keys/${ids['api-keys']}?confirm=zz`, places: ['confirm'] },
+    createInitialAccessToken: post(
+      '/initial-access-tokens',
+      { name: 'N', application_id: 'app_none', environment: 'sandbox', ...rights, expires_at: PAST },
+      ['/application_id', '/permissions/0/api', '/roles/0', '/expires_at'],
+    ),
+    changeInitialAccessToken: patch('initial-access-tokens', { expires_at: PAST }, ['/expires_at']),
     inviteMember: post('/members', { email: 'a@example.com', name: 'A', roles: ['none'] }, ['/roles/0']),
     changeMember: patch('members', { roles: ['none'] }, ['/roles/0']),
     passOwnership: post('/ownership', { member_id: 'mem_none', from_member_id: 'mem_other' }, [

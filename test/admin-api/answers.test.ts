@@ -7,6 +7,7 @@ import { adminApiDocument } from '../../src/admin-api/router.ts';
 import { adminScopes } from '../../src/admin-api/scopes.ts';
 import { apiKeys } from '../../src/domain/api-keys/api-keys.ts';
 import { clientSecrets } from '../../src/domain/clients/client-secrets.ts';
+import { initialAccessTokens } from '../../src/domain/registration/initial-access-tokens.ts';
 import { signingKeys } from '../../src/domain/signing-keys/signing-keys.ts';
 import { stores } from '../support/stores.ts';
 import { type Admin, admin, furnish, ISSUER, ORDERS } from './admin.ts';
@@ -24,6 +25,15 @@ for (const store of stores()) {
       const created = await a.call('POST', `/clients/${client.id}/secrets`, { label: 'second' });
       const [key] = await a.storage.all(signingKeys);
       const apiKey = await a.must(201, 'POST', '/api-keys', { kind: 'index', name: 'Indexer', roles: ['reader'] });
+      const expires_at = new Date(Date.now() + 3_600_000).toISOString();
+      const draft = {
+        name: 'Portal',
+        application_id: application.id,
+        environment: 'sandbox',
+        roles: ['reader'],
+        expires_at,
+      };
+      const portal = await a.must(201, 'POST', '/initial-access-tokens', draft);
       const texts = [created.text];
       const ids: Record<string, string> = {
         apis: api.id,
@@ -32,6 +42,7 @@ for (const store of stores()) {
         clients: client.id,
         secrets: created.body.id,
         'api-keys': apiKey.id,
+        'initial-access-tokens': portal.id,
         'signing-keys': key?.id ?? '',
         ...(await others(a, application.id)),
       };
@@ -42,7 +53,12 @@ for (const store of stores()) {
         const answer = await a.call(method.toUpperCase(), url);
         assert.equal(answer.status, 200, url);
         texts.push(answer.text);
-        for (const secret of [client.client_secret, created.body.client_secret, apiKey.api_key]) {
+        for (const secret of [
+          client.client_secret,
+          created.body.client_secret,
+          apiKey.api_key,
+          portal.initial_access_token,
+        ]) {
           assert.ok(!answer.text.includes(secret), url);
         }
       }
@@ -51,6 +67,7 @@ for (const store of stores()) {
         ...secrets.flatMap(({ hash, fingerprint }) => [hash, fingerprint ?? '']),
         key?.sealed_private_key ?? '',
         ...(await a.storage.all(apiKeys)).map(({ current }) => current.hash),
+        ...(await a.storage.all(initialAccessTokens)).map(({ hash }) => hash),
       ];
       for (const text of texts) {
         assert.doesNotMatch(text, HIDDEN);
