@@ -4,6 +4,7 @@ import { describe, test } from 'node:test';
 import { operations } from '../../src/admin-api/operations.ts';
 import { adminApiDocument } from '../../src/admin-api/router.ts';
 import { makeMember } from '../support/people.ts';
+import { expectStatus } from '../support/registered.ts';
 import { running } from '../support/running.ts';
 import { stores } from '../support/stores.ts';
 import { admin, furnish, ISSUER } from './admin.ts';
@@ -18,9 +19,14 @@ for (const store of stores()) {
     test('where none is asked for, an empty body or {} will do, and any other is refused', async (t) => {
       const server = await running(t, store);
       const { id } = await makeMember(server);
+      const { client_id } = server.demo;
+      const kept = await server.call('POST', `/clients/${client_id}/secrets`, { recoverable: true });
+      const secret_id = expectStatus(kept, 201).id;
       assert.ok(BODILESS.length > 0);
-      for (const { method, path } of BODILESS) {
-        const url = path.replace('/members/:id', `/members/${id}`);
+      for (const { method, path, status: done } of BODILESS) {
+        const url = path
+          .replace('/members/:id', `/members/${id}`)
+          .replace('/clients/:client_id/secrets/:id', `/clients/${client_id}/secrets/${secret_id}`);
         assert.ok(!url.includes(':'), `make one for ${path}`);
         const status = async (raw: string, type = 'application/json') => {
           const { authorization } = await bearer(server);
@@ -33,9 +39,9 @@ for (const store of stores()) {
           const { errors = [] } = (await answer.json()) as { errors?: { pointer: string }[] };
           return [answer.status, ...errors.map(({ pointer }) => pointer)];
         };
-        assert.equal((await server.call(method.toUpperCase(), url)).status, 201);
-        assert.deepEqual(await status(''), [201]);
-        assert.deepEqual(await status('{}'), [201]);
+        assert.equal((await server.call(method.toUpperCase(), url)).status, done);
+        assert.deepEqual(await status(''), [done]);
+        assert.deepEqual(await status('{}'), [done]);
         assert.deepEqual(await status('{"bogus":1,"__proto__":2}'), [422, '/__proto__', '/bogus']);
         for (const raw of ['[]', '"x"', '1', 'null']) assert.deepEqual(await status(raw), [422, ''], raw);
         for (const raw of ['{', 'bogus=1']) assert.deepEqual(await status(raw), [400], raw);

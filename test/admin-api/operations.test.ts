@@ -214,7 +214,7 @@ for (const store of stores()) {
 }
 
 /** Steps of paths that do something to what is named before them. */
-const ACTIONS = ['rotate', 'refresh', 'reveal', 'logo', 'preview'];
+const ACTIONS = ['rotate', 'refresh', 'reveal', 'safe-to-delete', 'logo', 'preview'];
 
 /** Those that change nothing. */
 const HARMLESS_ACTIONS = ['preview'];
@@ -222,6 +222,10 @@ const HARMLESS_ACTIONS = ['preview'];
 test("an operation's scope is that of the last collection in its path", () => {
   for (const { path, method, scope } of operations.filter((one) => one.scope !== null)) {
     const segment = path.split('/').findLast((step) => !step.startsWith(':') && !ACTIONS.includes(step));
+    if (path.endsWith('/reveal')) {
+      assert.equal(scope, `${segment}:reveal`, path);
+      continue;
+    }
     const isReading = method === 'get' || HARMLESS_ACTIONS.some((action) => path.endsWith(`/${action}`));
     assert.equal(scope, `${segment}:${isReading ? 'read' : 'write'}`, `${method} ${path}`);
   }

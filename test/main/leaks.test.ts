@@ -113,6 +113,9 @@ async function makeSecrets(here: Place, told: Awaited<ReturnType<Place['told']>>
   hide(hidden, 'a second secret', (await call(secrets, { label: 'second' })).client_secret);
   const rotated = (await call(`${secrets}/rotate`, { overlap_seconds: 60 })).client_secret;
   hide(hidden, 'a secret by rotation', rotated);
+  const kept = await call(secrets, { recoverable: true });
+  hide(hidden, 'a recoverable secret', kept.client_secret);
+  assert.equal((await call(`${secrets}/${kept.id}/reveal`, {}, 200)).client_secret, kept.client_secret);
 
   // Sent twice: the second answer is read back from what was kept of the first.
   for (const [path, body, what] of [
