@@ -9,8 +9,8 @@ import { type Dimension, type Hours, hoursOf, type UsageQuery, usageMistakes } f
 /** How many counts one answer may come to. */
 const COUNTS_MAX = 10_000;
 /** How many records one answer may be added up from: a few seconds' reading. */
-const RECORDS_MAX = 1_000_000;
-const AT_ONCE = 1_000;
+const RECORDS_MAX = 500_000;
+const AT_ONCE = 500;
 
 /** A count with what it was asked by; null where that is nobody's, or was not told apart. */
 export interface UsageCount {
