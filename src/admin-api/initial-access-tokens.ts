@@ -6,11 +6,13 @@ import { definedIn } from '../domain/merge.ts';
 import {
   changeInitialAccessToken,
   createInitialAccessToken,
-  InitialAccessTokenChanges,
-  InitialAccessTokenDraft,
-  initialAccessTokenMistakes,
   removeInitialAccessToken,
 } from '../domain/registration/initial-access-token-changes.ts';
+import {
+  InitialAccessTokenChanges,
+  InitialAccessTokenDraft,
+} from '../domain/registration/initial-access-token-drafts.ts';
+import { initialAccessTokenMistakes } from '../domain/registration/initial-access-token-references.ts';
 import {
   InitialAccessToken,
   initialAccessTokens,
