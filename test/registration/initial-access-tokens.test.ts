@@ -146,6 +146,21 @@ for (const store of stores()) {
       assert.equal((await register(server, machines.token)).status, 401);
     });
 
+    test('enabling an application is handing on what its tokens would, for whoever does not own it', async (t) => {
+      const server = await running(t, store);
+      const { resource } = server.admin;
+      const { application_id } = await initialAccessToken(server);
+      const path = `/applications/${application_id}`;
+      const permissions = [{ api: resource, scope: 'applications:write' }];
+      const clerk = await registerClient(server, { permissions });
+      const { access_token } = (await server.token(clerk, { resource })).body;
+      const call = callWith(server, { authorization: `Bearer ${access_token}` });
+      expectStatus(await call('PATCH', path, { enabled: false }), 200);
+      const refused = await call('PATCH', path, { enabled: true });
+      assert.deepEqual([refused.status, refused.body.errors?.[0].pointer], [403, '/enabled']);
+      expectStatus(await server.call('PATCH', path, { enabled: true }), 200);
+    });
+
     test('a personal key that ends makes and extends none: clients would outlive it', async (t) => {
       const server = await running(t, store);
       const { developer, call } = await developerWho(server);
