@@ -31,6 +31,7 @@ import { useOnce } from './domain/tokens/replays.ts';
 import type { ChangeObserver } from './domain/unit.ts';
 import { UsageCounter } from './domain/usage/usage-counter.ts';
 import { Verdicts } from './domain/verdicts/verdicts.ts';
+import { RETRY_DELAYS } from './domain/webhooks/retries.ts';
 import { housekeeping } from './housekeeping.ts';
 import { createOutgoing } from './http/outgoing.ts';
 import { errorLog } from './observability/error-log.ts';
@@ -39,6 +40,7 @@ import { createMetrics, type Metrics, type RenderedMetrics } from './observabili
 import { createRefusals } from './observability/refusals.ts';
 import { surfaces } from './surfaces.ts';
 import { bringUpToDate } from './upgrade.ts';
+import { deliverWebhooks } from './webhook-delivery.ts';
 
 /** How many computations of bcrypt may wait; beyond, the answer is 503. */
 const BCRYPT_WAITING_MAX = 64;
@@ -51,6 +53,8 @@ export interface ServerParts {
   readonly logger: Logger;
   /** Makes the metrics' text: of this process, or the sum over all workers. */
   readonly renderer: (metrics: Metrics) => () => Promise<RenderedMetrics>;
+  /** Milliseconds until a webhook's delivery is tried again, after each failure: for tests, which do not wait for days. */
+  readonly webhookRetryDelays?: readonly number[];
 }
 
 export interface Server {
@@ -132,6 +136,17 @@ export async function createServer(parts: ServerParts): Promise<Server> {
     checkpointKey,
     checkpointFile: config.auditCheckpointFile,
     onCheckpoint: (jws, { count, hash }) => logger.info({ event: 'audit.checkpoint', count, hash, checkpoint: jws }),
+    onError,
+  });
+
+  const stopDelivering = deliverWebhooks({
+    storage,
+    observer,
+    sealer,
+    fetch: createOutgoing({ allow: config.outgoingAllow, remembersFailures: false }),
+    delays: parts.webhookRetryDelays ?? RETRY_DELAYS,
+    onDead: ({ id, webhook_id, action, last_status, last_error }) =>
+      logger.warn({ event: 'webhook.dead', delivery_id: id, webhook_id, action, last_status, last_error }),
     onError,
   });
 
@@ -230,6 +245,7 @@ export async function createServer(parts: ServerParts): Promise<Server> {
       await settling.idle();
       await limiter.close();
       await stopSealing();
+      await stopDelivering();
       await catalogue.close();
     },
   };

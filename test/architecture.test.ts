@@ -37,7 +37,9 @@ const TOP: Record<string, readonly string[]> = {
     'housekeeping.ts',
     'surfaces.ts',
     'upgrade.ts',
+    'webhook-delivery.ts',
   ].filter((part) => part !== 'storage'),
+  'webhook-delivery.ts': ['domain', 'http'],
   'owner-link.ts': ['config.ts', 'domain', 'storage'],
   'audit-sealing.ts': ['domain'],
   'audit-verify.ts': ['config.ts', 'domain', 'key-encryption-key.ts', 'storage'],
@@ -67,6 +69,7 @@ const HOMES: Record<string, readonly RegExp[]> = {
   '@koa/router': [/^(http|admin-api)\//],
   pino: [/^observability\//],
   'prom-client': [/^observability\//],
+  standardwebhooks: [/^domain\/webhooks\/message\.ts$/],
   undici: [/^http\/outgoing/],
 };
 

@@ -20,6 +20,8 @@ import { roleOperations } from './roles.ts';
 import { sessionOperations } from './sessions.ts';
 import { signingKeyOperations } from './signing-keys.ts';
 import { usageOperations } from './usage.ts';
+import { webhookDeliveryOperations } from './webhook-deliveries.ts';
+import { webhookOperations } from './webhooks.ts';
 
 export const operations = [
   ...apiOperations,
@@ -43,4 +45,6 @@ export const operations = [
   ...revocationOperations,
   ...usageOperations,
   ...auditEntryOperations,
+  ...webhookOperations,
+  ...webhookDeliveryOperations,
 ];

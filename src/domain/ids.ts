@@ -12,6 +12,7 @@ export type IdPrefix =
   | 'app'
   | 'cli'
   | 'col'
+  | 'dlv'
   | 'iat'
   | 'key'
   | 'logo'
@@ -20,7 +21,8 @@ export type IdPrefix =
   | 'prof'
   | 'reg'
   | 'role'
-  | 'sec';
+  | 'sec'
+  | 'whk';
 
 /** @returns a fresh id such as `app_5v…` with 120 random bits; ids are never reused. */
 export function newId(prefix: IdPrefix): string {

@@ -1,7 +1,8 @@
 /**
  * The one client for every call that Latchkey makes: `jwks_uri`, webhooks, gateways. Most of its URLs were written by
  * somebody who would like to see what this machine can reach, so: `https` only, addresses checked before connecting
- * and connected to as checked, no redirects, a small answer, soon, and no second try for a while after a failure.
+ * and connected to as checked, no redirects, a small answer, soon, and no second try for a while after a failure, unless
+ * who asks has a rule of his own for that.
  */
 import { lookup } from 'node:dns';
 import type { LookupFunction } from 'node:net';
@@ -41,6 +42,8 @@ interface OutgoingOptions {
   readonly allow: readonly string[];
   /** Milliseconds. */
   readonly now?: () => number;
+  /** `false` for who decides himself when it is worth another try, and tries no more often for that. */
+  readonly remembersFailures?: boolean;
 }
 
 /** The part of `fetch` that is offered; fits oidc-provider's `fetch`. */
@@ -50,7 +53,7 @@ export type OutgoingFetch = (input: string | URL | Request, init?: RequestInit) 
  * @returns a `fetch` that resolves with a response read to its end, and rejects with OutgoingError. An error status on
  * GET or HEAD is a response, but remembered too: for a minute it is told again, with an empty body.
  */
-export function createOutgoing({ allow, now = Date.now }: OutgoingOptions): OutgoingFetch {
+export function createOutgoing({ allow, now = Date.now, remembersFailures = true }: OutgoingOptions): OutgoingFetch {
   const standing = createAddressRule(allow);
   const agents = {
     'https:': agentFor(standing, ['public', 'allowed']),
@@ -61,7 +64,7 @@ export function createOutgoing({ allow, now = Date.now }: OutgoingOptions): Outg
   return async function outgoing(input, init = {}) {
     const { url, method, signal, ...rest } = requestOf(input, init);
     const key = `${method} ${url.href}`;
-    const earlier = failures.recall(key);
+    const earlier = remembersFailures ? failures.recall(key) : undefined;
     if (typeof earlier === 'number') return new Response(null, { status: earlier });
     if (earlier) throw new OutgoingError(earlier.code, earlier.message, earlier, true);
     const agent = agents[permittedProtocol(url, allow, standing)];

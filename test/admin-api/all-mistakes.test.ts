@@ -6,6 +6,7 @@ import { callWith, makeMember, sessionHeaders } from '../support/people.ts';
 import { expectStatus, registerApplication, registerClient } from '../support/registered.ts';
 import { type Answer, type Running, running } from '../support/running.ts';
 import { stores } from '../support/stores.ts';
+import { deadDelivery } from '../webhooks/deliveries.ts';
 
 /** What breaks a rule at an operation, and where that is named. */
 interface Attempt {
@@ -150,6 +151,7 @@ async function furnished(server: Running): Promise<Furniture> {
   const { client_id } = await registerClient(server, {}, application_id);
   const [secret] = expectStatus(await server.call('GET', `/clients/${client_id}/secrets`), 200).data;
   const collection = await make('/collections', { name: 'All', apis: [server.demo.api] });
+  const webhook = await make('/webhooks', { url: 'https://hooks.example.com', events: ['*'] });
   const profile = await make('/access-profiles', { application_id, name: 'Narrow', collections: [collection.id] });
   const apis: { id: string; identifier: string }[] = expectStatus(await server.call('GET', '/apis'), 200).data;
   const ids = {
@@ -171,6 +173,8 @@ async function furnished(server: Running): Promise<Furniture> {
       })
     ).id,
     members: (await makeMember(server)).id,
+    webhooks: webhook.id,
+    deliveries: await deadDelivery(server.storage, webhook.id),
   };
   return { ids, collection: collection.id };
 }
@@ -185,6 +189,7 @@ function attemptsAt({ ids, collection }: Furniture): Record<string, Attempt> {
   const rights = { permissions: NOBODYS, roles: ['none'] };
   const rightsPlaces = ['/permissions/0/api', '/roles/0'];
   const application_id = ids['applications'];
+  const hook = { url: 'http://other.example.com', events: ['*', 'client.forgotten'] };
   const secrets = `/clients/${ids['clients']}/secrets`;
   const key = { kind: 'index', name: 'K', ...rights, policy_id: 'pol_none', expires_at: PAST };
   const keyPlaces = [...rightsPlaces, '/policy_id', '/expires_at'];
@@ -253,6 +258,8 @@ function attemptsAt({ ids, collection }: Furniture): Record<string, Attempt> {
       '/password',
       '/email',
     ]),
+    createWebhook: post('/webhooks', hook, ['/url', '/events/1']),
+    changeWebhook: patch('webhooks', hook, ['/url', '/events/1', '/secret']),
     revoke: post('/revocations', { client_id: 'cli_none' }, ['/client_id']),
     readUsage: { method: 'GET', path: '/usage?from=2020-01-01T00:00:00Z', places: ['from'], status: 400 },
   };

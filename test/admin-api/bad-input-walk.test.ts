@@ -8,6 +8,7 @@ import { callWith, makeMember, sessionHeaders } from '../support/people.ts';
 import { expectStatus } from '../support/registered.ts';
 import { type Answer, type Running, running } from '../support/running.ts';
 import { stores } from '../support/stores.ts';
+import { deadDelivery } from '../webhooks/deliveries.ts';
 
 /** What of a JSON Schema (2020-12) the walk looks at. */
 interface Schema {
@@ -345,6 +346,7 @@ async function furnished(server: Running): Promise<Record<string, string>> {
   const collection = await make('/collections', { name: 'All', apis: [api] });
   const profile = { application_id, name: 'Narrow', collections: [collection.id] };
   const expires_at = new Date(Date.now() + 3_600_000).toISOString();
+  const webhook = await make('/webhooks', { url: 'https://hooks.example.com', events: ['*'], enabled: false });
   const portal = { application_id, name: 'Portal', environment: 'sandbox', expires_at };
   return {
     apis: apis.find(({ identifier }) => identifier === api)?.id ?? '',
@@ -359,5 +361,8 @@ async function furnished(server: Running): Promise<Record<string, string>> {
     'api-keys': (await make('/api-keys', { kind: 'query', name: 'Dashboard' })).id,
     'initial-access-tokens': (await make('/initial-access-tokens', portal)).id,
     members: (await makeMember(server)).id,
+    'audit-entries': expectStatus(await server.call('GET', '/audit-entries'), 200).data[0].id,
+    webhooks: webhook.id,
+    deliveries: await deadDelivery(server.storage, webhook.id),
   };
 }

@@ -57,6 +57,13 @@ const HARMLESS = [
   'put /applications/:/logo',
   'post /session',
   'put /session/password',
+  // What they carry is what their owner reads; test/webhooks/ holds them to that.
+  'post /webhooks',
+  'patch /webhooks/:',
+  'post /webhooks/:/rotate',
+  'post /webhooks/:/test',
+  'post /webhooks/:/replay',
+  'post /webhooks/:/deliveries/:/replay',
   // Decides a change and never makes it; test/admin-api/preview.test.ts holds it to what may be granted.
   'post /clients/:/preview',
 ];

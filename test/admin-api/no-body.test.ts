@@ -7,6 +7,7 @@ import { makeMember } from '../support/people.ts';
 import { expectStatus } from '../support/registered.ts';
 import { running } from '../support/running.ts';
 import { stores } from '../support/stores.ts';
+import { deadDelivery } from '../webhooks/deliveries.ts';
 import { admin, furnish, ISSUER } from './admin.ts';
 
 const BODILESS = operations.filter(
@@ -22,10 +23,15 @@ for (const store of stores()) {
       const { client_id } = server.demo;
       const kept = await server.call('POST', `/clients/${client_id}/secrets`, { recoverable: true });
       const secret_id = expectStatus(kept, 201).id;
+      const hook = await server.call('POST', '/webhooks', { url: 'https://hooks.example.com', events: ['*'] });
+      const webhook = expectStatus(hook, 201).id;
+      const delivery = await deadDelivery(server.storage, webhook);
       assert.ok(BODILESS.length > 0);
       for (const { method, path, status: done } of BODILESS) {
         const url = path
           .replace('/members/:id', `/members/${id}`)
+          .replace('/webhooks/:id', `/webhooks/${webhook}`)
+          .replace('/deliveries/:delivery_id', `/deliveries/${delivery}`)
           .replace('/clients/:client_id/secrets/:id', `/clients/${client_id}/secrets/${secret_id}`);
         assert.ok(!url.includes(':'), `make one for ${path}`);
         const status = async (raw: string, type = 'application/json') => {

@@ -11,6 +11,7 @@ import { byKey, type Call, callWith, makeMember, sessionHeaders, signedIn } from
 import { expectStatus, registerClient } from '../support/registered.ts';
 import { type Answer, type Running, running } from '../support/running.ts';
 import { stores } from '../support/stores.ts';
+import { deadDelivery } from '../webhooks/deliveries.ts';
 
 type Operation = (typeof operations)[number];
 type Asker = 'nobody' | 'machine' | 'clerk machine' | 'developer' | "developer's key" | 'owner' | "owner's key";
@@ -184,6 +185,13 @@ async function furnished(server: Running, call: Call): Promise<Record<string, st
     const expires_at = new Date(Date.now() + 3_600_000).toISOString();
     const draft = { name: 'Portal', application_id: application.id, environment: 'sandbox', expires_at };
     made['initial-access-tokens'] = expectStatus(await call('POST', '/initial-access-tokens', draft), 201).id;
+  }
+  const [entry] = expectStatus(await call('GET', `/audit-entries?target=${application.id}`), 200).data;
+  made['audit-entries'] = entry.id;
+  if (isThere('/webhooks')) {
+    const draft = { url: 'https://hooks.example.com', events: ['*'], enabled: false };
+    const { id } = expectStatus(await call('POST', '/webhooks', draft), 201);
+    Object.assign(made, { webhooks: id, deliveries: await deadDelivery(server.storage, id) });
   }
   return made;
 }

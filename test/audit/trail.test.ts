@@ -23,6 +23,8 @@ const UNTOLD = [
   'leases',
   'replays',
   'usage',
+  'webhook_cursors',
+  'webhook_deliveries',
 ];
 
 test('every table tells of its changes, but those of the server’s own bookkeeping', async () => {

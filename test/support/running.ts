@@ -14,7 +14,7 @@ import type { Storage } from '../../src/domain/store.ts';
 import { ensureInstalled } from '../../src/first-start.ts';
 import { createLogger } from '../../src/observability/logger.ts';
 import { renderAlone } from '../../src/observability/metrics.ts';
-import { createServer } from '../../src/server.ts';
+import { createServer, type ServerParts } from '../../src/server.ts';
 import { openStorage } from '../../src/storage/open.ts';
 import type { stores } from './stores.ts';
 
@@ -58,6 +58,7 @@ export async function running(
   t: Pick<TestContext, 'after'>,
   store: Store,
   settings: Record<string, string> = {},
+  more: Pick<ServerParts, 'webhookRetryDelays'> = {},
 ): Promise<Running> {
   const { uri, dispose } = await store.fresh();
   const folder = await mkdtemp(join(tmpdir(), 'latchkey-test-'));
@@ -88,6 +89,7 @@ export async function running(
       },
       log,
       ends,
+      more,
     );
   const first = await start(settings['LATCHKEY_ISSUER'] ? await freePort() : Number(new URL(issuer).port));
   const { told } = first;
@@ -150,7 +152,12 @@ export async function freePort(): Promise<number> {
   return port;
 }
 
-async function startNode(env: Record<string, string>, log: string[], ends: (() => Promise<unknown>)[]) {
+async function startNode(
+  env: Record<string, string>,
+  log: string[],
+  ends: (() => Promise<unknown>)[],
+  more: Pick<ServerParts, 'webhookRetryDelays'>,
+) {
   const { config } = readConfig(env, []);
   const { keyEncryptionKey, store } = config;
   if (keyEncryptionKey === undefined) throw new Error('tests give their key');
@@ -166,6 +173,7 @@ async function startNode(env: Record<string, string>, log: string[], ends: (() =
     serverKeys: openServerKeys(installation, sealer),
     logger,
     renderer: (metrics) => renderAlone(metrics.registry),
+    ...more,
   });
   ends.push(() => server.close());
   const http: HttpServer = createHttpServer(server.app.callback());

@@ -12,6 +12,7 @@ import { newId } from '../ids.ts';
 import { changesNothing, definedIn } from '../merge.ts';
 import type { Storage } from '../store.ts';
 import { Unit } from '../unit.ts';
+import { removeWebhooksOf } from '../webhooks/webhook-changes.ts';
 import type { Work } from '../work.ts';
 import { forgetDevicesOf } from './known-devices.ts';
 import { EmailAddress, Member, members } from './members.ts';
@@ -88,7 +89,7 @@ export async function changeMember(work: Work, before: Member, changes: MemberCh
 }
 
 /**
- * Removes a member with his personal keys, sessions, links and devices.
+ * Removes a member with his personal keys, webhooks, sessions, links and devices.
  * @throws DomainError `forbidden`, `conflict` for the last platform owner and while he owns something
  */
 export async function removeMember(work: Work, member: Member): Promise<void> {
@@ -99,6 +100,7 @@ export async function removeMember(work: Work, member: Member): Promise<void> {
     throw new DomainError('conflict', `This member still owns ${owned}: give it another owner first, or delete it.`);
   }
   await removeKeysOfMember(work, member.id);
+  await removeWebhooksOf(work, member.id);
   await endSessionsOf(work, member.id);
   await removeLinksOf(work, member.id);
   await forgetDevicesOf(work, member.id);
