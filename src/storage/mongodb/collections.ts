@@ -84,13 +84,18 @@ export class Collections {
   }
 }
 
+/** @returns the name of the index on members whose values together may occur once */
+export function uniqueIndexName(members: readonly string[]): string {
+  return `unique__${members.join('__')}`;
+}
+
 function indexesOf(table: AnyTable): IndexDescription[] {
   const page = { created_at: 1, _id: 1 } as const;
   return [
     { name: 'page', key: page },
     ...(table.expiry === undefined ? [] : [{ name: 'expiry', key: { _expires: 1 as const }, expireAfterSeconds: 0 }]),
     ...(table.unique ?? []).map((members) => ({
-      name: `unique__${members.join('__')}`,
+      name: uniqueIndexName(members),
       key: Object.fromEntries(members.map((member) => [member, 1 as const])),
       unique: true,
       // Only strings (all are at least the empty one): null is equal to nothing, as in SQL. Unlike $type, the planner

@@ -4,6 +4,7 @@ import { type Change, ReferencedError, StaleError, type StoredRecord, type Write
 import { announcement, type Departure, departures, requirementsLast } from '../commit-rules.ts';
 import type { Collections } from './collections.ts';
 import { live, toDocument, toRecord } from './documents.ts';
+import { type Insert, inRuns, insertAll } from './inserting.ts';
 import { inTransaction } from './persistence.ts';
 import { orDuplicate, withoutExpiredInTheWay, writeReferences } from './writing.ts';
 
@@ -25,8 +26,13 @@ async function applyCommit(
   session: ClientSession,
 ): Promise<readonly Change[]> {
   const changes: Change[] = [];
-  for (const write of requirementsLast(writes)) {
-    changes.push(...announcement(write, await applyWrite(collections, write, session)));
+  for (const part of inRuns(requirementsLast(writes))) {
+    if ('kind' in part) {
+      changes.push(...announcement(part, await applyWrite(collections, part, session)));
+      continue;
+    }
+    await insertAll(collections, part, session);
+    for (const insert of part) changes.push(...announcement(insert, insert.record));
   }
   // Only now: what referred to the departed may itself have gone in this commit, before or after it.
   for (const departed of departures(writes)) await refuseIfReferenced(collections, departed, session);
@@ -35,14 +41,13 @@ async function applyCommit(
 }
 
 /** @returns the record that the write was about */
-async function applyWrite(collections: Collections, write: Write, session: ClientSession): Promise<StoredRecord> {
+async function applyWrite(
+  collections: Collections,
+  write: Exclude<Write, Insert>,
+  session: ClientSession,
+): Promise<StoredRecord> {
   const { table } = write;
   const collection = collections.of(table);
-  if (write.kind === 'insert') {
-    await orDuplicate(table, () => collection.insertOne(toDocument(table, write.record), { session }));
-    await writeReferences(collections, table, write.record, session);
-    return write.record;
-  }
   const id = write.kind === 'replace' ? write.record.id : write.id;
   const asRead: Document = { _id: { $eq: id }, version: { $eq: write.expected }, ...live(table) };
   if (write.kind === 'replace') {

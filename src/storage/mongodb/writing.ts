@@ -2,7 +2,7 @@
 import type { ClientSession, MongoClient } from 'mongodb';
 import { type AnyTable, DuplicateError, type StoredRecord } from '../../domain/store.ts';
 import { expiryOf, type FilterValue, referencesOf, uniqueValues } from '../declaration.ts';
-import type { Collections } from './collections.ts';
+import { type Collections, uniqueIndexName } from './collections.ts';
 import { toDocument, toFilter } from './documents.ts';
 import { inTransaction, persistently } from './persistence.ts';
 
@@ -57,17 +57,20 @@ export async function writeReferences(
   record: StoredRecord,
   session: ClientSession,
 ): Promise<void> {
-  if (table.references === undefined) return;
+  const write = referenceWrite(table, record);
+  if (write !== undefined) await collections.references.bulkWrite([write], { session });
+}
+
+/** @returns the write that keeps what `record` refers to; undefined where nothing is to be kept of its table */
+export function referenceWrite(table: AnyTable, record: StoredRecord) {
+  if (table.references === undefined) return undefined;
   const { id } = record;
   const _id = `${table.name}/${id}`;
   const references = referencesOf(table, record);
-  if (references.length === 0) {
-    await collections.references.deleteOne({ _id }, { session });
-    return;
-  }
+  if (references.length === 0) return { deleteOne: { filter: { _id } } };
   const expiry = expiryOf(table, record);
   const document = { table: table.name, id, references, ...(expiry === null ? {} : { _expires: new Date(expiry) }) };
-  await collections.references.replaceOne({ _id }, document, { upsert: true, session });
+  return { replaceOne: { filter: { _id }, replacement: document, upsert: true } };
 }
 
 /** Does `work`; where it meets a duplicate, once more after records that count as absent have made way. */
@@ -94,11 +97,20 @@ export async function orDuplicate<T>(table: AnyTable, work: () => Promise<T>): P
   try {
     return await work();
   } catch (error) {
-    const { code, keyPattern } = error as { code?: unknown; keyPattern?: unknown };
+    const { code, keyPattern } = error as { code?: unknown; keyPattern?: object };
     if (code !== DUPLICATE_KEY) throw error;
-    const members = Object.keys(keyPattern ?? {}).map((member) => (member === '_id' ? 'id' : member));
+    const members = Object.keys(keyPattern ?? keyNamedBy(table, error)).map((member) =>
+      member === '_id' ? 'id' : member,
+    );
     throw new DuplicateError(table.name, members, error);
   }
+}
+
+/** Of many inserts at once the driver tells only by its text which index it was. */
+function keyNamedBy(table: AnyTable, error: unknown): object {
+  const [, index = ''] = / index: (\S+) /.exec(String(error)) ?? [];
+  const members = (table.unique ?? []).find((set) => index === uniqueIndexName(set)) ?? ['_id'];
+  return Object.fromEntries(members.map((member) => [member, 1]));
 }
 
 function within(session: ClientSession | undefined) {
