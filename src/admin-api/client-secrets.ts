@@ -1,14 +1,6 @@
-/** `/clients/{client_id}/secrets`: the consumer secrets, each shown once. */
-import {
-  changeSecret,
-  createSecret,
-  removeSecret,
-  rotateSecret,
-  SecretChanges,
-  SecretDraft,
-  SecretRotation,
-  secretMistakes,
-} from '../domain/clients/client-secret-changes.ts';
+/** `/clients/{client_id}/secrets`: the consumer secrets, each shown once, unless it is recoverable. */
+import { changeSecret, createSecret, removeSecret, rotateSecret } from '../domain/clients/client-secret-changes.ts';
+import { SecretChanges, SecretDraft, SecretRotation, secretMistakes } from '../domain/clients/client-secret-drafts.ts';
 import { type ClientSecret, clientSecrets } from '../domain/clients/client-secrets.ts';
 import type { MintedSecret } from '../domain/clients/secrets.ts';
 import { ListQuery, pageOf } from '../http/page.ts';

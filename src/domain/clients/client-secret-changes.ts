@@ -1,22 +1,27 @@
 /** What may be done with clients' secrets. */
-import { z } from 'zod';
 import { demandEndWithinKey, endOfActing } from '../access/key-expiry.ts';
 import { demandForeign, demandOwnerOver, demandRightsOf } from '../access/may-grant.ts';
-import { DomainError, invalid, type Mistake } from '../errors.ts';
+import { DomainError, invalid } from '../errors.ts';
 import { newId } from '../ids.ts';
 import { changesNothing, definedIn } from '../merge.ts';
-import { LONGEST_LIFETIME_SECONDS, Timestamp } from '../record.ts';
+import { LONGEST_LIFETIME_SECONDS } from '../record.ts';
 import type { Work } from '../work.ts';
 import { isSecretBased } from './client-authentication.ts';
-import { isRecoverable, type Recovery, recoverableMistakes, sealedSecret } from './client-secret-recovery.ts';
-import { type ClientSecret, clientSecrets, SecretLabel } from './client-secrets.ts';
+import {
+  endMistakes,
+  endOf,
+  type SecretChanges,
+  type SecretDraft,
+  type SecretRotation,
+  secretMistakes,
+} from './client-secret-drafts.ts';
+import { isRecoverable, type Recovery, sealedSecret } from './client-secret-recovery.ts';
+import { type ClientSecret, clientSecrets } from './client-secrets.ts';
 import { type Client, clients } from './clients.ts';
 import type { KeptSecret, MintedSecret } from './secrets.ts';
 
 /** How many unexpired secrets a client may have. */
 export const SECRETS_MAX = 20;
-
-const OVERLAP_SECONDS_MAX = 30 * 24 * 3600;
 
 /** Makes secrets; it takes tens of milliseconds. */
 export interface SecretMint {
@@ -25,59 +30,6 @@ export interface SecretMint {
 
 /** What makes recoverable secrets so. */
 type Sealing = { readonly services: { readonly sealer: Recovery['sealer'] } };
-
-const recoverable = z.boolean().default(false).meta({ description: 'Whether it is kept sealed, to be shown again.' });
-
-const expires_at = Timestamp.nullable().meta({ description: 'From then on it gets no tokens; null for never.' });
-
-/** What a secret is made from. */
-export const SecretDraft = z
-  .strictObject({ label: SecretLabel.default(''), expires_at: expires_at.default(null), recoverable })
-  .meta({ id: 'SecretDraft', example: { label: 'billing, second half of 2027' } });
-export type SecretDraft = z.output<typeof SecretDraft>;
-
-/** How secrets are replaced. */
-export const SecretRotation = z
-  .strictObject({
-    overlap_seconds: z
-      .int()
-      .min(0)
-      .max(OVERLAP_SECONDS_MAX)
-      .default(0)
-      .meta({ description: 'How long the old ones go on getting tokens.' }),
-    label: SecretLabel.default(''),
-    recoverable,
-  })
-  .meta({ id: 'SecretRotation', example: { overlap_seconds: 86_400 } });
-export type SecretRotation = z.output<typeof SecretRotation>;
-
-/** What of a secret may be changed. */
-export const SecretChanges = z
-  .strictObject({
-    label: SecretLabel,
-    expires_at,
-    recoverable: z.boolean().meta({ description: '`false` forgets what was sealed; it never becomes `true`.' }),
-    enabled: z.boolean(),
-  })
-  .partial()
-  .meta({ id: 'SecretChanges', example: { enabled: false } });
-export type SecretChanges = z.output<typeof SecretChanges>;
-
-/**
- * @param now milliseconds
- * @param before the secret that is changed; undefined for one that is made
- * @returns what is wrong with these members, beyond what their schemas say
- */
-export function secretMistakes(sent: SecretChanges, now: number, before?: ClientSecret): Mistake[] {
-  return [...endMistakes(sent.expires_at, now, before), ...recoverableMistakes(sent.recoverable, before)];
-}
-
-function endMistakes(end: string | null | undefined, now: number, before?: ClientSecret): Mistake[] {
-  // One that is only repeated may lie in the past.
-  const isRepeated = before !== undefined && end != null && Date.parse(end) === endOf(before);
-  if (end == null || isRepeated || Date.parse(end) > now) return [];
-  return [{ pointer: '/expires_at', detail: 'must lie ahead' }];
-}
 
 /** @throws DomainError `invalid`, `forbidden`, `conflict` where it has too many or proves itself otherwise */
 export async function createSecret(
@@ -223,8 +175,4 @@ function newEnd<T extends string | null | undefined>({ unit }: Work, sent: T, be
   const mistakes = endMistakes(sent, unit.now, before);
   if (mistakes.length > 0) throw invalid(mistakes);
   return typeof sent === 'string' ? new Date(sent).toISOString() : sent;
-}
-
-function endOf({ expires_at: end }: Pick<ClientSecret, 'expires_at'>): number {
-  return end === null ? Number.POSITIVE_INFINITY : Date.parse(end);
 }
