@@ -25,6 +25,15 @@ export function readingOnce(storage: Storage): ReadingOnce {
     foresee: (table, record) => void once(['get', table.name, record.id], async () => record),
     get,
     async getMany(table, ids) {
+      const name = (id: string) => JSON.stringify(['get', table.name, id]);
+      const missing = ids.filter((id) => !read.has(name(id)));
+      // All of them by one question, of which each is told its own part.
+      const asked = missing.length < 2 ? undefined : storage.getMany(table, missing);
+      for (const id of asked ? missing : []) {
+        const one = asked?.then((records) => records.find((record) => record.id === id));
+        one?.catch(() => undefined);
+        read.set(name(id), one ?? Promise.resolve(undefined));
+      }
       const found = await Promise.all(ids.map((id) => get(table, id)));
       return found.filter((record) => record !== undefined);
     },
