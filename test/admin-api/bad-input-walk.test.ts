@@ -300,8 +300,7 @@ async function prepared(t: Parameters<typeof running>[0], store: Parameters<type
     const content = operation.requestBody?.content ?? {};
     // What comes line by line is answered line by line: test/imports/ walks through that.
     const isStream = 'application/x-ndjson' in content;
-    const schema = Object.entries(isStream ? {} : content).find(([type]) => /json$/.test(type))?.[1]
-      .schema;
+    const schema = Object.entries(isStream ? {} : content).find(([type]) => /json$/.test(type))?.[1].schema;
     return { method, path: url, operation, body: schema && resolve(schema) };
   });
   const credential = await sessionHeaders(server, owner);
