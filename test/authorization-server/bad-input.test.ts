@@ -311,7 +311,6 @@ const CLOSED_DOORS = [
   '/token/introspection',
   '/token/revocation',
   '/session/end',
-  '/oauth2/register',
   '/reg',
   '/device',
   '/request',
