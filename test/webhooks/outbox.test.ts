@@ -1,0 +1,89 @@
+/** What is to be delivered is made once, in one commit with how far the audit trail was looked through. */
+import assert from 'node:assert/strict';
+import { describe, type TestContext, test } from 'node:test';
+import { auditEntries } from '../../src/domain/audit/audit-entries.ts';
+import { sealEntries } from '../../src/domain/audit/chain.ts';
+import type { Storage } from '../../src/domain/store.ts';
+import { Unit } from '../../src/domain/unit.ts';
+import { outboxCursors, webhookDeliveries } from '../../src/domain/webhooks/deliveries.ts';
+import { fillOutbox } from '../../src/domain/webhooks/outbox.ts';
+import { webhooks } from '../../src/domain/webhooks/webhooks.ts';
+import { openStorage } from '../../src/storage/open.ts';
+import { stores } from '../support/stores.ts';
+
+for (const store of stores()) {
+  /** A store with these webhooks, for everything from the beginning. */
+  async function opened(t: Pick<TestContext, 'after'>, ids: readonly string[], events = ['*']): Promise<Storage> {
+    const { uri, dispose } = await store.fresh();
+    const storage = await openStorage(uri);
+    t.after(async () => {
+      await storage.close();
+      await dispose();
+    });
+    for (const id of ids) {
+      const at = new Date().toISOString();
+      const kept = { current: { sealed_secret: '', hint: '' }, earlier: [] };
+      const own = { url: 'https://hooks.example.com', events, enabled: true, owner: null, begins_after: 0 };
+      await storage.put(webhooks, { id, version: 1, created_at: at, updated_at: at, ...own, ...kept });
+    }
+    return storage;
+  }
+
+  async function sealed(storage: Storage, count: number): Promise<void> {
+    for (let i = 0; i < count; i++) {
+      const unit = new Unit();
+      unit.note({ action: 'client.created', target: { type: 'client', id: `cli_${i}` } });
+      await unit.commit(storage, async () => {});
+    }
+    while ((await sealEntries(storage, Date.now())) > 0);
+  }
+
+  async function made(storage: Storage): Promise<string[]> {
+    return (await storage.all(webhookDeliveries)).map(({ webhook_id, event_id }) => `${webhook_id} ${event_id}`);
+  }
+
+  async function expected(storage: Storage, ids: readonly string[]): Promise<string[]> {
+    const entries = await storage.all(auditEntries);
+    return ids.flatMap((id) => entries.map((entry) => `${id} ${entry.id}`)).sort();
+  }
+
+  describe(`the outbox of webhooks (${store.name})`, { skip: store.skip }, () => {
+    test('of many who look through the trail at once, each delivery is made once', async (t) => {
+      const ids = ['whk_one', 'whk_two'];
+      const storage = await opened(t, ids);
+      await sealed(storage, 30);
+      await Promise.all([
+        ...Array.from({ length: 4 }, async () => {
+          for (let i = 0; i < 8; i++) await fillOutbox(storage, Date.now());
+        }),
+        sealed(storage, 20),
+      ]);
+      while ((await fillOutbox(storage, Date.now())) > 0);
+      assert.deepEqual((await made(storage)).sort(), await expected(storage, ids));
+      const [cursor] = await storage.all(outboxCursors);
+      assert.equal(cursor?.sequence, 50);
+    });
+
+    test('where the commit fails nothing is made, and the next look makes it', async (t) => {
+      const storage = await opened(t, ['whk_one']);
+      await sealed(storage, 5);
+      const broken = t.mock.method(storage, 'commit', async () => {
+        throw new Error('cut off');
+      });
+      await assert.rejects(fillOutbox(storage, Date.now()), /cut off/);
+      broken.mock.restore();
+      assert.deepEqual([await made(storage), await storage.all(outboxCursors)], [[], []]);
+      assert.equal(await fillOutbox(storage, Date.now()), 5);
+      assert.deepEqual((await made(storage)).sort(), await expected(storage, ['whk_one']));
+    });
+
+    test('a long trail is looked through in blocks, and what nobody asks for leaves nothing', async (t) => {
+      const storage = await opened(t, ['whk_one'], ['policy.*']);
+      await sealed(storage, 210);
+      assert.equal(await fillOutbox(storage, Date.now()), 200);
+      assert.equal(await fillOutbox(storage, Date.now()), 10);
+      assert.equal(await fillOutbox(storage, Date.now()), 0);
+      assert.deepEqual(await made(storage), []);
+    });
+  });
+}
