@@ -24,7 +24,7 @@ export function deliverWebhooks(parts: DeliveryParts): () => Promise<void> {
     do {
       isAskedAgain = false;
       const now = Date.now();
-      if (!(await duty.isOurs(now))) return;
+      if (!(await duty.isOurs(now))) return courier.pause();
       while (!isEnding && (await fillOutbox(storage, now)) > 0);
       if (!isEnding) await courier.dispatch();
     } while (isAskedAgain && !isEnding);
@@ -45,6 +45,7 @@ export function deliverWebhooks(parts: DeliveryParts): () => Promise<void> {
     isEnding = true;
     clearInterval(timer);
     await round;
+    courier.pause();
     await courier.idle();
     await duty.giveUp().catch(onError);
   };

@@ -117,6 +117,9 @@ async function makeSecrets(here: Place, told: Awaited<ReturnType<Place['told']>>
   hide(hidden, 'a recoverable secret', kept.client_secret);
   assert.equal((await call(`${secrets}/${kept.id}/reveal`, {}, 200)).client_secret, kept.client_secret);
 
+  const hook = { url: 'https://hooks.example.com', events: ['*'] };
+  hide(hidden, 'a webhook’s secret', (await call('/webhooks', hook)).secret.slice('whsec_'.length));
+
   // Sent twice: the second answer is read back from what was kept of the first.
   for (const [path, body, what] of [
     [clients, draft, 'a client’s'],

@@ -7,6 +7,6 @@ export async function deadDelivery(storage: Storage, webhookId: string): Promise
   const order = { webhook_id: webhookId, event_id: 'aud_none', sequence: 1, action: 'client.created' };
   const [delivery] = newDeliveries([order], Date.now());
   if (delivery === undefined) throw new Error('one was ordered');
-  await storage.put(webhookDeliveries, { ...delivery, state: 'dead', next_attempt_at: null });
+  await storage.put(webhookDeliveries, { ...delivery, state: 'dead', queue: null, next_attempt_at: null });
   return delivery.id;
 }

@@ -30,6 +30,7 @@ export interface AttemptParts {
 
 const GONE = 410;
 const NOT_VISIBLE = 'not_visible';
+const SETTLED = { queue: null, next_attempt_at: null };
 /** What no other attempt would change. */
 const FINAL = ['gone', NOT_VISIBLE];
 
@@ -41,7 +42,7 @@ export async function attempt(parts: AttemptParts, deliveryId: string): Promise<
   const { storage } = parts;
   const delivery = await storage.get(webhookDeliveries, deliveryId);
   const webhook = delivery && (await storage.get(webhooks, delivery.webhook_id));
-  if (delivery?.state !== 'pending' || !webhook?.enabled) return undefined;
+  if (!delivery || !webhook?.enabled || !isDue(delivery)) return undefined;
   const body = await bodyOf(storage, webhook, delivery);
   if (body === undefined) {
     await settle(parts, webhook, delivery, { failure: NOT_VISIBLE });
@@ -52,6 +53,11 @@ export async function attempt(parts: AttemptParts, deliveryId: string): Promise<
   const outcome = await parts.callOut(webhook.url, body, headers);
   await settle(parts, webhook, delivery, outcome);
   return isTaken(outcome);
+}
+
+// Read again: it may have been tried since it was found to be due.
+function isDue({ next_attempt_at }: WebhookDelivery): boolean {
+  return next_attempt_at !== null && Date.parse(next_attempt_at) <= Date.now();
 }
 
 /** @returns undefined where the webhook may not carry the entry any more */
@@ -94,21 +100,13 @@ function consequence(
   if (isTaken(outcome)) {
     const delivered_at = new Date(now).toISOString();
     const expires_at = keptUntil('delivered', now);
-    return {
-      state: 'delivered',
-      attempts,
-      next_attempt_at: null,
-      last_status,
-      last_error: null,
-      delivered_at,
-      expires_at,
-    };
+    return { state: 'delivered', ...SETTLED, attempts, last_status, last_error: null, delivered_at, expires_at };
   }
   const last_error = errorOf(outcome);
   const delay = FINAL.includes(last_error) || isTooOld(delivery, now) ? undefined : retryDelay(attempts, delays);
   if (delay === undefined) {
     const expires_at = keptUntil('dead', now);
-    return { state: 'dead', attempts, next_attempt_at: null, last_status, last_error, expires_at };
+    return { state: 'dead', ...SETTLED, attempts, last_status, last_error, expires_at };
   }
   return { attempts, next_attempt_at: new Date(now + delay).toISOString(), last_status, last_error };
 }

@@ -14,7 +14,7 @@ const AT_ONCE_FOR_ONE = 4;
 const PAGE = 2 * AT_ONCE;
 
 export interface CourierParts extends AttemptParts {
-  /** Told that there is room again. */
+  /** Told that there is room, and nothing known that waits for it. */
   readonly onFree: () => void;
   readonly onError: (error: unknown) => void;
 }
@@ -32,20 +32,28 @@ export class Courier {
   readonly #parts: CourierParts;
   readonly #lanes = new Map<string, Lane>();
   readonly #underWay = new Map<string, Promise<void>>();
+  /** What was due when last asked, and had no room: by id, the webhook's. */
+  readonly #waiting = new Map<string, string>();
 
   constructor(parts: CourierParts) {
     this.#parts = parts;
   }
 
-  /** Begins with what is due, as far as there is room. */
+  /** Asks what is due, and begins with it as far as there is room; the rest follows as others end. */
   async dispatch(): Promise<void> {
+    this.#waiting.clear();
     while (this.#underWay.size < AT_ONCE) {
       const open = await this.#openWebhooks();
       if (open.length === 0) return;
       const due = await this.#due(open);
-      const begun = due.filter(({ id, webhook_id }) => this.#begin(id, webhook_id));
-      if (begun.length === 0 || due.length < PAGE) return;
+      for (const { id, webhook_id } of due) if (!this.#underWay.has(id)) this.#waiting.set(id, webhook_id);
+      if (this.#beginWaiting() === 0 || due.length < PAGE) return;
     }
+  }
+
+  /** Begins with nothing more until it is told to. */
+  pause(): void {
+    this.#waiting.clear();
   }
 
   /** Resolves when nothing is under way. */
@@ -64,15 +72,22 @@ export class Courier {
     // A range ends before its end: what is due at this very millisecond is.
     const next_attempt_at = { from: '', before: new Date(Date.now() + 1).toISOString() };
     return await this.#storage.page(webhookDeliveries, {
-      where: { webhook_id: webhookIds, next_attempt_at },
+      where: { queue: webhookIds, next_attempt_at },
       limit: PAGE,
     });
+  }
+
+  /** @returns with how many */
+  #beginWaiting(): number {
+    const begun = [...this.#waiting].filter(([id, webhookId]) => this.#begin(id, webhookId));
+    return begun.length;
   }
 
   /** @returns whether there was room for it */
   #begin(id: string, webhookId: string): boolean {
     const lane = this.#lanes.get(webhookId) ?? { running: 0, failures: 0, pausedUntil: 0 };
-    if (this.#underWay.has(id) || this.#underWay.size >= AT_ONCE || !hasRoom(lane)) return false;
+    if (this.#underWay.size >= AT_ONCE || !hasRoom(lane)) return false;
+    this.#waiting.delete(id);
     this.#lanes.set(webhookId, lane);
     lane.running += 1;
     this.#underWay.set(id, this.#carry(id, lane));
@@ -90,7 +105,7 @@ export class Courier {
     } finally {
       lane.running -= 1;
       this.#underWay.delete(id);
-      this.#parts.onFree();
+      if (this.#beginWaiting() === 0) this.#parts.onFree();
     }
   }
 

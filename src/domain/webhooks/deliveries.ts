@@ -17,6 +17,8 @@ export const WebhookDelivery = z.object({
   sequence: z.int().positive(),
   action: z.string(),
   state: DeliveryState,
+  /** The webhook's id while this is pending, else null: what is done is not looked through for what is due. */
+  queue: z.string().nullable(),
   /** How often it was tried since it was made, or replayed. */
   attempts: z.int().min(0),
   /** null where it is not to be tried. */
@@ -32,7 +34,7 @@ export type WebhookDelivery = z.infer<typeof WebhookDelivery>;
 
 export const webhookDeliveries: Table<WebhookDelivery> = {
   name: 'webhook_deliveries',
-  indexes: ['webhook_id', 'state', 'action', 'next_attempt_at'],
+  indexes: ['webhook_id', 'state', 'action', 'queue', 'next_attempt_at'],
   search: ({ id, event_id, action }) => [id, event_id, action],
   expiry: 'expires_at',
 };
@@ -67,14 +69,15 @@ export function newDeliveries(orders: readonly DeliveryOrder[], now: number): We
     ...order,
     last_status: null,
     last_error: null,
-    ...pendingFrom(now),
+    ...pendingFrom(order.webhook_id, now),
   }));
 }
 
 /** @param now milliseconds @returns what makes a delivery one that is to be tried now */
-export function pendingFrom(now: number) {
+export function pendingFrom(webhookId: string, now: number) {
   return {
     state: 'pending',
+    queue: webhookId,
     attempts: 0,
     next_attempt_at: new Date(now).toISOString(),
     delivered_at: null,

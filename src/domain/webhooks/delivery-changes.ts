@@ -11,7 +11,7 @@ const REPLAYED_MAX = 500;
 export function replayDelivery(work: Work, webhook: Webhook, delivery: WebhookDelivery): WebhookDelivery {
   demandReader(work.principal);
   noteReplay(work, webhook, 1);
-  return work.unit.replace(webhookDeliveries, delivery, pendingFrom(work.unit.now));
+  return work.unit.replace(webhookDeliveries, delivery, pendingFrom(webhook.id, work.unit.now));
 }
 
 /**
@@ -24,7 +24,7 @@ export async function replayDead(work: Work, webhook: Webhook): Promise<{ replay
   const where = { webhook_id: webhook.id, state: 'dead' };
   const found = await work.storage.page(webhookDeliveries, { where, limit: REPLAYED_MAX + 1 });
   const dead = found.slice(0, REPLAYED_MAX);
-  for (const delivery of dead) work.unit.replace(webhookDeliveries, delivery, pendingFrom(work.unit.now));
+  for (const delivery of dead) work.unit.replace(webhookDeliveries, delivery, pendingFrom(webhook.id, work.unit.now));
   if (dead.length > 0) noteReplay(work, webhook, dead.length);
   return { replayed: dead.length, more: found.length > dead.length };
 }
