@@ -1,5 +1,6 @@
 /** What the schemas of all nouns share. */
 import { z } from 'zod';
+import { CONTROL_CHARACTERS } from './control-characters.ts';
 
 /** RFC 3339 in UTC. */
 export const Timestamp = z.iso
@@ -25,7 +26,7 @@ export const Name = z
   .trim()
   .min(1)
   .max(200)
-  .regex(/^\P{Cc}*$/u, 'must not contain control characters');
+  .regex(new RegExp(`^[^${CONTROL_CHARACTERS}]*$`, 'u'), 'must not contain control characters');
 
 export const Description = z.string().max(2000);
 

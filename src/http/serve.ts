@@ -25,7 +25,11 @@ export function serve<Services>(operations: readonly Operation<Services>[], surf
 }
 
 function refuse(ctx: Context, router: Router): never {
-  const methods = new Set(router.match(ctx.path, ctx.method).path.flatMap((layer) => layer.methods));
+  // `/signing-keys/rotate` is also what `/signing-keys/{kid}` looks like: the path that leaves less open is meant.
+  const layers = router.match(ctx.path, ctx.method).path;
+  const open = Math.min(...layers.map(({ paramNames }) => paramNames.length));
+  const meant = layers.filter(({ paramNames }) => paramNames.length === open);
+  const methods = new Set(meant.flatMap((layer) => layer.methods));
   if (methods.size === 0) throw notFound('path');
   const allowed = [...methods].join(', ');
   throw new HttpError('method_not_allowed', `Use ${allowed}.`, { Allow: allowed });

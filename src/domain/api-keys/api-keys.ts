@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { AllowedAddresses } from '../access/addresses.ts';
 import { scopeReference } from '../apis/apis.ts';
+import { CONTROL_CHARACTERS } from '../control-characters.ts';
 import { Environment, Name, recordShape, StoredPermission } from '../record.ts';
 import type { Table } from '../store.ts';
 
@@ -15,7 +16,7 @@ export const ApiKeyPurpose = z.enum(['admin', 'apis']);
 export const ResourceId = z
   .string()
   .max(200)
-  .regex(/^\P{Cc}+$/u, 'must not be empty or contain control characters');
+  .regex(new RegExp(`^[^${CONTROL_CHARACTERS}]+$`, 'u'), 'must not be empty or contain control characters');
 
 /** How many keys before the current one may be in their grace. */
 export const EARLIER_MAX = 10;

@@ -1,10 +1,13 @@
 /** A member: a person who operates Latchkey. */
 import { z } from 'zod';
+import { CONTROL_CHARACTERS } from '../control-characters.ts';
 import { Name, recordShape } from '../record.ts';
 import type { Table } from '../store.ts';
 
 export const Position = z.enum(['platform_owner', 'developer']);
 export type Position = z.infer<typeof Position>;
+
+const NO_SEPARATOR = String.raw`[^\s@${CONTROL_CHARACTERS}]`;
 
 /**
  * By what a member signs in: unique whatever its case and however its letters are composed, so kept in one spelling.
@@ -16,7 +19,7 @@ export const EmailAddress = z
   .normalize('NFC')
   .toLowerCase()
   .max(254)
-  .regex(/^[^\s@\p{Cc}]+@[^\s@\p{Cc}]+$/u, 'must be an email address')
+  .regex(new RegExp(`^${NO_SEPARATOR}+@${NO_SEPARATOR}+$`, 'u'), 'must be an email address')
   .meta({ examples: ['ada@example.com'] });
 
 export const Member = z.object({

@@ -5,6 +5,7 @@
  */
 import { z } from 'zod';
 import { type Client, clients } from '../clients/clients.ts';
+import { CONTROL_CHARACTERS } from '../control-characters.ts';
 import { Name, recordShape, StoredPermission } from '../record.ts';
 import type { Storage, Table } from '../store.ts';
 import type { Unit } from '../unit.ts';
@@ -12,7 +13,7 @@ import type { Unit } from '../unit.ts';
 const ShortText = z
   .string()
   .max(200)
-  .regex(/^\P{Cc}*$/u, 'must not contain control characters');
+  .regex(new RegExp(`^[^${CONTROL_CHARACTERS}]*$`, 'u'), 'must not contain control characters');
 
 const PageUri = z.url({ protocol: /^https?$/, error: 'must be an http or https URL' }).max(2000);
 
