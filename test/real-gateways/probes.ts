@@ -1,0 +1,143 @@
+/** What is tried through every gateway, and what has to come of it. */
+import assert from 'node:assert/strict';
+import type { TestContext } from 'node:test';
+import { setTimeout as wait } from 'node:timers/promises';
+import { type Answer, send } from '../support/running.ts';
+import { bearer, type Cast, type CredentialName, type Shown } from './cast.ts';
+
+/** What a gateway is good for in one of its configurations. */
+export interface Manner {
+  /** Asks Latchkey at each request: what is revoked or disabled is refused. */
+  readonly asks: boolean;
+  /** Takes API keys. */
+  readonly takesKeys: boolean;
+  /** How it tells the API behind it who calls. */
+  readonly identity: { readonly client: string; readonly scopes?: string; readonly roles?: string };
+}
+
+/** Paths of the guides: `/orders/` demands `orders:read`, `/place/` `orders:write`, `/clerks/` also the role. */
+const EVERYTHING: readonly (readonly [CredentialName, '/orders/7' | '/place/7' | '/clerks/7', Expectation])[] = [
+  ['clerk', '/orders/7', 'passes'],
+  ['clerk', '/place/7', 'passes'],
+  ['clerk', '/clerks/7', 'passes'],
+  ['reader', '/orders/7', 'passes'],
+  ['reader', '/place/7', 'is refused'],
+  ['reader', '/clerks/7', 'is refused'],
+  ['fresh', '/orders/7', 'passes'],
+  ['none', '/orders/7', 'is refused'],
+  ['garbage', '/orders/7', 'is refused'],
+  ['altered', '/orders/7', 'is refused'],
+  ['forged', '/orders/7', 'is refused'],
+  ['foreign', '/orders/7', 'is refused'],
+  ['expired', '/orders/7', 'is refused'],
+  ['of another API', '/orders/7', 'is refused'],
+  ['revoked', '/orders/7', 'passes unless the gateway asks'],
+  ['disabled', '/orders/7', 'passes unless the gateway asks'],
+  ['key', '/orders/7', 'passes where keys are taken'],
+  ['key', '/place/7', 'is refused'],
+  ['dead key', '/orders/7', 'is refused'],
+];
+type Expectation = 'passes' | 'is refused' | 'passes unless the gateway asks' | 'passes where keys are taken';
+
+/** Tries each credential at each path. A refusal is 401 or 403, and nothing reaches the API. */
+export async function tryEverything(cast: Cast, origin: string, manner: Manner): Promise<void> {
+  for (const [name, path, expectation] of EVERYTHING) {
+    const before = cast.upstream.reached.length;
+    const answer = await get(origin + path, cast.credentials[name]);
+    const said = `${name} at ${path}: ${answer.status} ${answer.text.slice(0, 200)}`;
+    if (passes(expectation, manner)) {
+      assert.equal(answer.status, 200, said);
+      assert.equal(cast.upstream.reached.length, before + 1, said);
+    } else {
+      assert.ok([401, 403].includes(answer.status), said);
+      assert.equal(cast.upstream.reached.length, before, `${said}: nothing may reach the API`);
+    }
+  }
+}
+
+function passes(expectation: Expectation, { asks, takesKeys }: Manner): boolean {
+  if (expectation === 'passes unless the gateway asks') return !asks;
+  if (expectation === 'passes where keys are taken') return takesKeys;
+  return expectation === 'passes';
+}
+
+/** The API is told who calls; what the caller says of himself in the same headers does not get there. */
+export async function tryIdentity(cast: Cast, origin: string, { identity }: Manner): Promise<void> {
+  const invented = 'invented-by-the-caller';
+  const names = ['Application', 'Client', 'Key', 'Environment', 'Roles', 'Scopes', 'Resources'];
+  const spoofed = Object.fromEntries(
+    names.flatMap((name) => [
+      [`X-Latchkey-${name}`, invented],
+      [`X_Latchkey_${name}`, invented],
+      [`x-latchkey_${name}`, invented],
+    ]),
+  );
+  const told = async (path: string, shown: Shown) => {
+    const answer = await get(origin + path, { ...spoofed, ...shown });
+    assert.equal(answer.status, 200, answer.text);
+    return answer.body.headers as Record<string, string>;
+  };
+  for (const [client, path, roles] of [
+    [cast.clerk, '/clerks/7', 'orders-clerk'],
+    [cast.reader, '/orders/7', ''],
+  ] as const) {
+    const headers = await told(path, client === cast.clerk ? cast.credentials.clerk : cast.credentials.reader);
+    assert.equal(headers[identity.client], client.client_id);
+    if (identity.scopes) {
+      const scopes = client === cast.clerk ? ['orders:read', 'orders:write'] : ['orders:read'];
+      assert.deepEqual(String(headers[identity.scopes]).split(/[ ,]+/).sort(), scopes);
+    }
+    if (identity.roles) assert.equal(headers[identity.roles] ?? '', roles);
+    for (const [name, value] of Object.entries(headers)) {
+      assert.ok(!value.includes(invented), `${name} of the caller's own reached the API`);
+    }
+  }
+  // Nor without a credential.
+  const before = cast.upstream.reached.length;
+  assert.ok([401, 403].includes((await get(`${origin}/orders/7`, spoofed)).status));
+  assert.equal(cast.upstream.reached.length, before);
+}
+
+/**
+ * Rotates the signing key while requests come, each with a token just got: not one is lost. The server is to announce
+ * keys for few seconds, and the gateway to remember them for fewer.
+ * @param onAnnounced called once the new key is published
+ */
+export async function tryRotation(
+  t: Pick<TestContext, 'diagnostic'>,
+  cast: Cast,
+  origin: string,
+  onAnnounced: () => Promise<void> = async () => {},
+): Promise<void> {
+  const statuses = new Map<number, number>();
+  const kids = new Set<string>();
+  let over = false;
+  const load = Array.from({ length: 2 }, async () => {
+    while (!over) {
+      const shown = await bearer(cast.server, cast.reader);
+      kids.add(
+        String(
+          JSON.parse(Buffer.from(shown['authorization']?.slice(7).split('.')[0] ?? '', 'base64url').toString()).kid,
+        ),
+      );
+      const { status } = await get(`${origin}/orders/7`, shown);
+      statuses.set(status, (statuses.get(status) ?? 0) + 1);
+      await wait(20);
+    }
+  });
+  await wait(300);
+  const { status, body } = await cast.server.call('POST', '/signing-keys/rotate', { algorithm: 'RS256' });
+  assert.equal(status, 201);
+  await onAnnounced();
+  await wait(Date.parse(body.signs_from) - Date.now() + 1500);
+  over = true;
+  await Promise.all(load);
+  t.diagnostic(`${[...statuses].map(([status, count]) => `${count} of ${status}`).join(', ')} over ${kids.size} keys`);
+  assert.deepEqual([...statuses.keys()], [200]);
+  assert.equal(kids.size, 2, 'tokens by both keys were tried');
+}
+
+/** One request, read whole; never over a connection that another gateway of the same port may have closed. */
+export function get(url: string, headers: Shown): Promise<Answer> {
+  return send(url, { headers: { ...headers, connection: 'close' } });
+}
