@@ -190,6 +190,15 @@ test('a failure is remembered for a minute, for its URL alone', async (t) => {
   assert.equal(seen.requests, 3);
 });
 
+test('for who decides himself when to try again no failure is remembered', async (t) => {
+  const { seen, url } = await listening(t, (_request, response) => {
+    response.writeHead(seen.requests > 1 ? 200 : 302, { location: '/other' }).end();
+  });
+  const outgoing = createOutgoing({ allow: LOOPBACK, remembersFailures: false });
+  await assert.rejects(outgoing(url, { method: 'POST' }), refusedWith('redirect'));
+  assert.equal((await outgoing(url, { method: 'POST' })).status, 200);
+});
+
 test('an error status is told again without a call', async (t) => {
   const { seen, url } = await listening(t, (_request, response) => void response.writeHead(500).end('broken'));
   const outgoing = createOutgoing({ allow: LOOPBACK });

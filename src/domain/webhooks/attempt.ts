@@ -4,7 +4,7 @@ import { systemAuthor } from '../audit/author.ts';
 import type { Sealer } from '../installation/sealing.ts';
 import { StaleError, type Storage } from '../store.ts';
 import { type ChangeObserver, type Patch, Unit } from '../unit.ts';
-import { readAudience } from './audience.ts';
+import { mayCarry } from './audience.ts';
 import { isTooOld, keptUntil, type WebhookDelivery, webhookDeliveries } from './deliveries.ts';
 import { messageOf, signedHeaders } from './message.ts';
 import { retryDelay } from './retries.ts';
@@ -64,8 +64,7 @@ function isDue({ next_attempt_at }: WebhookDelivery): boolean {
 async function bodyOf(storage: Storage, webhook: Webhook, { event_id }: WebhookDelivery): Promise<string | undefined> {
   const entry = await storage.get(auditEntries, event_id);
   if (entry === undefined) return undefined;
-  const audience = await readAudience(storage, [webhook]);
-  return audience(webhook, entry) ? messageOf(entry) : undefined;
+  return (await mayCarry(storage, webhook, entry)) ? messageOf(entry) : undefined;
 }
 
 async function settle(

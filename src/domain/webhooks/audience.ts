@@ -10,7 +10,20 @@ import type { Webhook } from './webhooks.ts';
 
 type Belonging = Pick<AuditEntry, 'belongs_to'>;
 
-/** @returns whether the webhook may carry the entry */
+/** @returns whether the webhook may carry the entry, asked about this one alone */
+export async function mayCarry(
+  storage: Storage,
+  { owner }: Pick<Webhook, 'owner'>,
+  { belongs_to }: Belonging,
+): Promise<boolean> {
+  if (owner === null) return true;
+  const member = await storage.get(members, owner);
+  if (!member?.enabled) return false;
+  if (member.position === 'platform_owner' || belongs_to === owner) return true;
+  return belongs_to !== null && (await storage.get(applications, belongs_to))?.owner === owner;
+}
+
+/** Whether a webhook may carry an entry: the same rule, for many at once. */
 export type Audience = (webhook: Pick<Webhook, 'owner'>, entry: Belonging) => boolean;
 
 /** Reads what decides for these webhooks now. */
