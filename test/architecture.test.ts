@@ -64,7 +64,7 @@ const HOMES: Record<string, readonly RegExp[]> = {
   'oidc-provider': [/^authorization-server\//],
   jose: [/^authorization-server\//],
   'rate-limiter-flexible': [/^domain\/members\/guessing\.ts$/],
-  bcrypt: [/^domain\/clients\/secrets\.ts$/],
+  bcrypt: [/^domain\/clients\/hashing\.ts$/],
   koa: [/^(http|admin-api|authorization-server|gateways|observability|console)\//, /^(server|surfaces)\.ts$/],
   '@koa/router': [/^(http|admin-api)\//],
   pino: [/^observability\//],
@@ -107,7 +107,7 @@ test('each library stays at home', () => {
 });
 
 test('only the ends of the program touch the environment and the terminal', () => {
-  for (const file of files.filter((one) => !['main.ts', 'owner-link.ts'].includes(one))) {
+  for (const file of files.filter((one) => !['main.ts', 'owner-link.ts', 'audit-verify.ts'].includes(one))) {
     const text = readFileSync(join('src', file), 'utf8');
     assert.doesNotMatch(text, /process\.env|console\.(log|error|warn|info)|process\.stdout/, file);
   }

@@ -8,9 +8,8 @@ import { DomainError, type Mistake } from '../errors.ts';
 import type { Place, Sealer } from '../installation/sealing.ts';
 import type { Work } from '../work.ts';
 import { isSecretBased } from './client-authentication.ts';
-import { type ClientSecret, clientSecrets } from './client-secrets.ts';
+import { type ClientSecret, clientSecrets, isLive } from './client-secrets.ts';
 import type { Client } from './clients.ts';
-import { isLive } from './secrets.ts';
 
 /** What makes a new secret recoverable. */
 export interface Recovery {

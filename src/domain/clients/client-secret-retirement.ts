@@ -2,9 +2,8 @@
 import { z } from 'zod';
 import { apis } from '../apis/apis.ts';
 import type { Storage } from '../store.ts';
-import { type ClientSecret, clientSecrets } from './client-secrets.ts';
+import { type ClientSecret, clientSecrets, isLive } from './client-secrets.ts';
 import type { Client } from './clients.ts';
-import { isLive } from './secrets.ts';
 
 export const UNUSED_DAYS_DEFAULT = 7;
 export const UNUSED_DAYS_MAX = 365;

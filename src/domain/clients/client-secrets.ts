@@ -54,3 +54,8 @@ export const clientSecrets: Table<ClientSecret> = {
     belongsTo: async (secret, read) => (await read(clients, secret.client_id))?.application_id ?? null,
   },
 };
+
+/** @returns whether a secret may be used at `now` (milliseconds) */
+export function isLive(secret: ClientSecret, now: number): boolean {
+  return secret.enabled && (secret.expires_at === null || Date.parse(secret.expires_at) > now);
+}

@@ -1,38 +1,19 @@
 /**
- * Makes, hashes and compares what people and machines prove themselves with: client secrets and passwords. The
- * only home of bcrypt.
+ * Makes, keeps and compares what people and machines prove themselves with: client secrets and passwords.
  *
  * A generated client secret is 43 characters of randomness and a tag of 8: an HMAC over the client and the
  * randomness. A forged or foreign secret is refused by its tag in microseconds, before bcrypt is asked, so that
  * guessing cannot starve those who know theirs.
  */
-import { createHmac, createSecretKey, type KeyObject, randomBytes, timingSafeEqual } from 'node:crypto';
-import bcrypt from 'bcrypt';
-import { LRUCache } from 'lru-cache';
-import { DomainError } from '../errors.ts';
+import { randomBytes } from 'node:crypto';
 import type { ClientSecret } from './client-secrets.ts';
-import { FairQueue } from './fair-queue.ts';
+import { Hashing, isHashable, type Presenter } from './hashing.ts';
 import { readImportedHash } from './imported-hash.ts';
+import { hintOf, type SecretKeys, SecretMarks } from './secret-marks.ts';
+import { SecretMatching } from './secret-matching.ts';
 
-/** 2^10 rounds. What is generated here has 256 random bits, to which more rounds would add nothing but load. */
-export const BCRYPT_COST = 10;
-
-const RANDOM_LENGTH = 43;
-const TAG_LENGTH = 8;
-const HINT_LENGTH = 4;
-// bcrypt reads no further, and stops at a NUL: whatever is longer or holds one would be cut silently.
-const BCRYPT_MAX_BYTES = 72;
-const REMEMBERED = 10_000;
 // Of a secret of so many characters nobody guesses the rest: what generators elsewhere make is no shorter.
 const STRONG_LENGTH = 24;
-// What other hashes than bcrypt are asked about.
-const PRESENTED_MAX_BYTES = 1024;
-// Whose guesses at one imported client go on at once: more of them wait for none of the others.
-const GUESSES_PER_CLIENT = 4;
-const IMPORTED_WAITING = 32;
-const IMPORTING_WAITING = 16;
-// Of those about whom nothing is known, who could be anybody and as many as they like.
-const STRANGERS_WAITING = 16;
 // Of random bytes that nobody kept, at the same cost as everybody's: what is compared where there is no password.
 const NOBODYS_HASH = '$2b$10$nLyV/uBjh7WANNsfV.RTmedE5DfiRLqyOvnhTSQJB0vtlyxj93Gta';
 
@@ -50,23 +31,10 @@ export interface MintedSecret extends KeptSecret {
   readonly fingerprint: string;
 }
 
-/** Whose password is compared: of somebody who is known here, by his device or session, or of a stranger. */
-export type Presenter = 'known' | 'stranger';
-
-export interface SecretKeys {
-  readonly tag: Buffer;
-  readonly fingerprint: Buffer;
-}
-
 export class Secrets {
-  readonly #tagKey: KeyObject;
-  readonly #fingerprintKey: KeyObject;
-  readonly #queue: FairQueue<'client' | 'imported' | 'importing' | Presenter>;
-  // Never stored or logged: what is remembered cannot be tested against a list of guesses elsewhere.
-  readonly #processKey = createSecretKey(randomBytes(32));
-  readonly #verified = new LRUCache<string, string>({ max: REMEMBERED });
-  readonly #underWay = new Map<string, Promise<string | undefined>>();
-  readonly #guesses = new Map<string, number>();
+  readonly #marks: SecretMarks;
+  readonly #hashing: Hashing;
+  readonly #matching: SecretMatching;
 
   /**
    * @param maxRunning how many bcrypt computations may run at once: at most one less than there are cores
@@ -74,28 +42,25 @@ export class Secrets {
    * strangers' passwords; one more is refused as `busy`
    */
   constructor(keys: SecretKeys, maxRunning: number, maxWaiting: number) {
-    this.#tagKey = createSecretKey(keys.tag);
-    this.#fingerprintKey = createSecretKey(keys.fingerprint);
-    const stranger = Math.min(STRANGERS_WAITING, maxWaiting);
-    const imported = Math.min(IMPORTED_WAITING, maxWaiting);
-    const importing = IMPORTING_WAITING;
-    this.#queue = new FairQueue(maxRunning, { client: maxWaiting, known: maxWaiting, stranger, imported, importing });
+    this.#marks = new SecretMarks(keys);
+    this.#hashing = new Hashing(maxRunning, maxWaiting);
+    this.#matching = new SecretMatching(this.#marks, this.#hashing);
   }
 
   /** How many bcrypt computations run and wait, for the metrics. */
   get load(): { running: number; waiting: number } {
-    return { running: this.#queue.running, waiting: this.#queue.waiting };
+    return this.#hashing.load;
   }
 
   /** Makes a new secret for a client. @throws DomainError `busy` */
   async mint(clientId: string): Promise<MintedSecret> {
     const random = randomBytes(32).toString('base64url');
-    const secret = random + this.#tag(clientId, random);
+    const secret = random + this.#marks.tag(clientId, random);
     return {
       secret,
-      hint: secret.slice(-HINT_LENGTH),
-      hash: await this.#queue.run('client', () => bcrypt.hash(secret, BCRYPT_COST)),
-      fingerprint: this.#fingerprint(clientId, secret),
+      hint: hintOf(secret),
+      hash: await this.#hashing.hash('client', secret),
+      fingerprint: this.#marks.fingerprint(clientId, secret),
     };
   }
 
@@ -104,8 +69,7 @@ export class Secrets {
    * @throws DomainError `busy`, `invalid`
    */
   async keepImported(clientId: string, secret: string): Promise<KeptSecret> {
-    if (!isHashable(secret)) throw new DomainError('invalid', 'It must have 1 to 72 bytes and no NUL.');
-    const hash = await this.#queue.run('importing', () => bcrypt.hash(secret, BCRYPT_COST));
+    const hash = await this.#hashing.hash('importing', secret);
     return { hash, ...this.#recognised(clientId, secret), imported: true };
   }
 
@@ -123,14 +87,14 @@ export class Secrets {
     const isBetter = kind === 'bcrypt' || (!isStrong && (kind === 'argon2' || kind === 'scrypt'));
     if (!isStrong && isBetter) return undefined;
     const isKept = isBetter || !isHashable(presented);
-    const own = isKept ? hash : await this.#queue.run('importing', () => bcrypt.hash(presented, BCRYPT_COST));
+    const own = isKept ? hash : await this.#hashing.hash('importing', presented);
     return { hash: own, ...this.#recognised(client_id, presented) };
   }
 
   /** By what an imported secret is known again without its hash, where it is too long to be guessed. */
   #recognised(clientId: string, secret: string): { hint: string; fingerprint: string | null } {
     if (!isLong(secret)) return { hint: '', fingerprint: null };
-    return { hint: secret.slice(-HINT_LENGTH), fingerprint: this.#fingerprint(clientId, secret) };
+    return { hint: hintOf(secret), fingerprint: this.#marks.fingerprint(clientId, secret) };
   }
 
   /**
@@ -138,8 +102,7 @@ export class Secrets {
    * @throws DomainError `busy`, `invalid`
    */
   async hash(plain: string): Promise<string> {
-    if (!isHashable(plain)) throw new DomainError('invalid', 'It must have 1 to 72 bytes and no NUL.');
-    return await this.#queue.run('known', () => bcrypt.hash(plain, BCRYPT_COST));
+    return await this.#hashing.hash('known', plain);
   }
 
   /**
@@ -150,8 +113,7 @@ export class Secrets {
    */
   async isPassword(presented: string, hash: string | null, presenter: Presenter = 'stranger'): Promise<boolean> {
     const readable = isHashable(presented);
-    const compare = () => bcrypt.compare(readable ? presented : '-', hash ?? NOBODYS_HASH);
-    const matches = await this.#queue.run(presenter, compare);
+    const matches = await this.#hashing.isOf(presenter, readable ? presented : '-', hash ?? NOBODYS_HASH);
     return matches && readable && hash !== null;
   }
 
@@ -168,118 +130,11 @@ export class Secrets {
     candidates: readonly ClientSecret[],
     now: number,
   ): Promise<ClientSecret | undefined> {
-    if (!isReadable(presented)) return undefined;
-    const memory = keyedHash(this.#processKey, clientId, presented).toString('base64');
-    const live = candidates.filter((candidate) => isLive(candidate, now));
-    const remembered = this.#verified.get(memory);
-    const known = remembered && live.find(({ id }) => id === remembered);
-    if (known) return known;
-
-    const matched = await this.#identify(clientId, presented, live, memory);
-    if (matched !== undefined) this.#verified.set(memory, matched);
-    return live.find(({ id }) => id === matched);
+    return await this.#matching.match(clientId, presented, candidates, now);
   }
-
-  async #identify(
-    clientId: string,
-    presented: string,
-    live: readonly ClientSecret[],
-    memory: string,
-  ): Promise<string | undefined> {
-    const fingerprint = Buffer.from(this.#fingerprint(clientId, presented));
-    const isIt = ({ fingerprint: stored }: ClientSecret) => stored !== null && isSame(Buffer.from(stored), fingerprint);
-    const hint = presented.slice(-HINT_LENGTH);
-    const minted = this.#isTagged(clientId, presented)
-      ? live.filter((candidate) => !candidate.imported && candidate.hint === hint)
-      : [];
-    const imported = live.filter((candidate) => candidate.imported);
-    const known = [...minted, ...imported].find(isIt);
-    if (known) return known.id;
-    const hashed = [...minted, ...imported].filter((candidate) => candidate.fingerprint === null);
-    if (hashed.length === 0) return undefined;
-    // One computation however many requests present the same secret at once.
-    let underWay = this.#underWay.get(memory);
-    if (underWay === undefined) {
-      underWay = this.#compareAll(presented, hashed);
-      this.#underWay.set(memory, underWay);
-    }
-    try {
-      return await underWay;
-    } finally {
-      this.#underWay.delete(memory);
-    }
-  }
-
-  async #compareAll(presented: string, candidates: readonly ClientSecret[]): Promise<string | undefined> {
-    for (const candidate of candidates) {
-      const { id, hash, imported } = candidate;
-      const matches = imported
-        ? await this.#isImported(presented, candidate)
-        : await this.#queue.run('client', () => bcrypt.compare(presented, hash));
-      if (matches) return id;
-    }
-    return undefined;
-  }
-
-  /** Guesses at what has no tag cost a computation each: they wait in a lane of their own, a few for each client. */
-  async #isImported(presented: string, { client_id, hash }: ClientSecret): Promise<boolean> {
-    const { isOf } = readImportedHash(hash);
-    if (isOf === undefined && !isHashable(presented)) return false;
-    const before = this.#guesses.get(client_id) ?? 0;
-    if (before >= GUESSES_PER_CLIENT)
-      throw new DomainError('busy', 'Too many secrets of this client are being checked.');
-    this.#guesses.set(client_id, before + 1);
-    // PHP's name for the same algorithm.
-    const compare = isOf ?? ((secret: string) => bcrypt.compare(secret, hash.replace(/^\$2y\$/, '$2b$')));
-    try {
-      return await this.#queue.run('imported', () => compare(presented));
-    } finally {
-      const after = (this.#guesses.get(client_id) ?? 1) - 1;
-      if (after === 0) this.#guesses.delete(client_id);
-      else this.#guesses.set(client_id, after);
-    }
-  }
-
-  #isTagged(clientId: string, presented: string): boolean {
-    if (presented.length !== RANDOM_LENGTH + TAG_LENGTH) return false;
-    const expected = this.#tag(clientId, presented.slice(0, RANDOM_LENGTH));
-    return isSame(Buffer.from(presented.slice(RANDOM_LENGTH)), Buffer.from(expected));
-  }
-
-  #tag(clientId: string, random: string): string {
-    return keyedHash(this.#tagKey, clientId, random).toString('base64url').slice(0, TAG_LENGTH);
-  }
-
-  // A secret with 256 random bits is as safe behind an HMAC under a sealed key as behind bcrypt: see
-  // docs/decisions/0003. It spares a restarted node a bcrypt computation per client.
-  #fingerprint(clientId: string, secret: string): string {
-    return keyedHash(this.#fingerprintKey, clientId, secret).toString('base64url');
-  }
-}
-
-/** @returns whether a secret may be used at `now` (milliseconds) */
-export function isLive(secret: ClientSecret, now: number): boolean {
-  return secret.enabled && (secret.expires_at === null || Date.parse(secret.expires_at) > now);
 }
 
 /** Whether nobody could go through all secrets of this length, so that a fast hash of it gives nothing away. */
 function isLong(secret: string): boolean {
   return secret.length >= STRONG_LENGTH && new Set(secret).size >= STRONG_LENGTH / 2;
-}
-
-function isReadable(presented: string): boolean {
-  return presented.length > 0 && Buffer.byteLength(presented) <= PRESENTED_MAX_BYTES && !presented.includes('\0');
-}
-
-function isHashable(plain: string): boolean {
-  return plain.length > 0 && Buffer.byteLength(plain) <= BCRYPT_MAX_BYTES && !plain.includes('\0');
-}
-
-function isSame(a: Buffer, b: Buffer): boolean {
-  return a.length === b.length && timingSafeEqual(a, b);
-}
-
-// The length in front keeps ("ab", "c") and ("a", "bc") apart.
-function keyedHash(key: KeyObject, clientId: string, text: string): Buffer {
-  return createHmac('sha256', key).update(`${clientId.length}:${clientId}:${text}`).digest();
 }

@@ -3,7 +3,8 @@ import { randomBytes } from 'node:crypto';
 import { test } from 'node:test';
 import bcrypt from 'bcrypt';
 import type { ClientSecret } from '../../../src/domain/clients/client-secrets.ts';
-import { BCRYPT_COST, Secrets } from '../../../src/domain/clients/secrets.ts';
+import { BCRYPT_COST } from '../../../src/domain/clients/hashing.ts';
+import { Secrets } from '../../../src/domain/clients/secrets.ts';
 
 const CLIENT = 'cli_0000000000000000000000test';
 const NOW = Date.parse('2026-11-21T12:00:00Z');
