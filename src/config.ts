@@ -17,6 +17,10 @@ export interface Config {
   /** 32 bytes. Undefined only on the embedded store: taken from, or made in, `keysDir`. */
   readonly keyEncryptionKey: Buffer | undefined;
   readonly trustedProxies: number;
+  /** CIDR ranges. */
+  readonly forwardAuthAllow: readonly string[];
+  /** In lower case. */
+  readonly apiKeyHeader: string;
   readonly workers: number;
   readonly logLevel: SettingValues['LATCHKEY_LOG_LEVEL'];
   /** Undefined: yes on a brand-new embedded store, else no. */
@@ -200,6 +204,8 @@ function configOf(values: Partial<SettingValues>): Config {
     keysDir: read.LATCHKEY_KEYS_DIR,
     keyEncryptionKey: values.LATCHKEY_KEY_ENCRYPTION_KEY,
     trustedProxies: read.LATCHKEY_TRUSTED_PROXIES,
+    forwardAuthAllow: read.LATCHKEY_FORWARD_AUTH_ALLOW,
+    apiKeyHeader: read.LATCHKEY_API_KEY_HEADER,
     workers: read.LATCHKEY_WORKERS,
     logLevel: read.LATCHKEY_LOG_LEVEL,
     demo: values.LATCHKEY_DEMO === undefined ? undefined : values.LATCHKEY_DEMO === 'true',

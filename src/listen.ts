@@ -63,6 +63,8 @@ export async function listen(application: Application, options: ListenOptions): 
     if (!server.listening) response.setHeader('Connection', 'close');
   });
   server.on('request', application);
+  // Node would answer 417 by itself; who does not know an expectation may pass over it (RFC 9110 section 10.1.1).
+  server.on('checkExpectation', (request, response) => server.emit('request', request, response));
   server.on('clientError', refuseMalformed);
   server.listen({ host, port });
   await once(server, 'listening');

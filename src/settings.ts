@@ -112,6 +112,19 @@ function readRanges(value: string): readonly string[] {
   return ranges;
 }
 
+// What connections, proxies and Latchkey itself have a meaning for.
+const TAKEN_HEADERS =
+  /^(?:authorization|proxy-.*|cookie|host|connection|content-.*|transfer-encoding|te|trailer|upgrade|expect|via|forwarded|x-forwarded-.*|x-latchkey-.*)$/;
+
+function readHeaderName(value: string): string {
+  const name = value.toLowerCase();
+  if (!/^[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?$/.test(name)) {
+    throw new Error('must be the name of a header: letters, digits and - alone');
+  }
+  if (TAKEN_HEADERS.test(name)) throw new Error('must not be a header that means something else');
+  return name;
+}
+
 /**
  * The rules. In `.meta`, `description` is the meaning, `default` the text that stands in where the variable is not set,
  * and `unset` tells what holds where no one text does.
@@ -160,6 +173,16 @@ export const SETTINGS = {
     description:
       'How many proxies in front may set `X-Forwarded-*`; what others wrote there is ignored. On the forward-auth paths the gateway that asks counts as one more.',
     default: '0',
+  }),
+  LATCHKEY_FORWARD_AUTH_ALLOW: text(readRanges).meta({
+    description:
+      'From which addresses gateways may ask for [forward-auth](forward-auth.md): CIDR ranges, comma-separated; everybody else gets 403.',
+    default: '127.0.0.0/8,::1/128',
+  }),
+  LATCHKEY_API_KEY_HEADER: text(readHeaderName).meta({
+    description:
+      'The header in which clients of a gateway send API keys, as [forward-auth](forward-auth.md) reads it. The admin API takes `x-api-key` alone.',
+    default: 'x-api-key',
   }),
   LATCHKEY_WORKERS: wholeNumber(1, 256).meta({
     description: 'How many processes share the port; `--workers` on the command line goes first.',

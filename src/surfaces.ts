@@ -7,6 +7,7 @@ import { type EndpointParts, oauthEndpoints } from './authorization-server/endpo
 import { registration } from './authorization-server/registration.ts';
 import type { Config } from './config.ts';
 import { signInPage } from './console/sign-in.ts';
+import { AddressList } from './domain/access/addresses.ts';
 import type { CheckpointKey } from './domain/audit/checkpoints.ts';
 import type { Catalogue } from './domain/catalogue/catalogue.ts';
 import type { Secrets } from './domain/clients/secrets.ts';
@@ -17,11 +18,12 @@ import { revocationOf } from './domain/tokens/revocations.ts';
 import type { ChangeObserver } from './domain/unit.ts';
 import type { UsageCounter } from './domain/usage/usage-counter.ts';
 import type { Verdicts } from './domain/verdicts/verdicts.ts';
+import { authorize } from './gateways/authorize.ts';
 import { leakReports } from './gateways/leak-reports.ts';
 import { type VerifyParts, verify } from './gateways/verify.ts';
 import type { Authenticate } from './http/access.ts';
 import { clientAddress } from './http/client-address.ts';
-import { everythingElse, safeDefaults } from './http/surroundings.ts';
+import { everythingElse, readableTargets, safeDefaults } from './http/surroundings.ts';
 import { redeem } from './link-redemption.ts';
 import { health } from './observability/health.ts';
 import type { Logger } from './observability/logger.ts';
@@ -64,6 +66,21 @@ export function surfaces(parts: SurfaceParts): { app: Koa; metricsApp: Koa } {
   app.on('error', onError);
   app.use(requestLog({ logger, observe: (request) => metrics.httpRequest(request) }));
   app.use(safeDefaults(issuer.startsWith('https:')));
+  // Before all others: what a stranger appends to a gateway's path must not reach them.
+  app.use(
+    authorize({
+      issuer,
+      verdicts,
+      apis: catalogue,
+      askers: new AddressList(config.forwardAuthAllow),
+      trustedProxies: config.trustedProxies,
+      apiKeyHeader: config.apiKeyHeader,
+      onFault: (fault) => logger.warn({ event: 'forward_auth.fault', ...fault }),
+      onUnauthenticated: (address) => refusals.refused(address, 'authorize'),
+      onError,
+    }),
+  );
+  app.use(readableTargets());
   const checks = {
     accepting: () => !parts.isDraining(),
     store: () => catalogue.secondsToServe() === Number.POSITIVE_INFINITY,

@@ -36,11 +36,14 @@ test('with nothing set it starts on loopback with the embedded store', () => {
     keysDir: './keys',
     keyEncryptionKey: undefined,
     trustedProxies: 0,
+    forwardAuthAllow: ['127.0.0.0/8', '::1/128'],
+    apiKeyHeader: 'x-api-key',
     workers: 1,
     logLevel: 'info',
     demo: undefined,
     firstStart: 'auto',
     firstStartFile: undefined,
+    auditCheckpointFile: undefined,
     keyAnnounceSeconds: 600,
     maxStaleSeconds: 300,
     metricsPort: undefined,
@@ -74,6 +77,30 @@ test('every fault is named in one message', () => {
   ]) {
     assert.ok(message.includes(part), `${part}\nis missing in\n${message}`);
   }
+});
+
+test('the header of API keys is a plain name that means nothing else', () => {
+  assert.equal(read({ LATCHKEY_API_KEY_HEADER: 'ApiKey' }).apiKeyHeader, 'apikey');
+  for (const name of [
+    'Authorization',
+    'x api',
+    'x_api_key',
+    'X-Forwarded-For',
+    'x-latchkey-client',
+    'Cookie',
+    'Ü',
+    '-',
+  ]) {
+    assert.match(faults({ LATCHKEY_API_KEY_HEADER: name }), /LATCHKEY_API_KEY_HEADER must/, name);
+  }
+});
+
+test('who may ask for forward-auth is a list of ranges', () => {
+  assert.deepEqual(read({ LATCHKEY_FORWARD_AUTH_ALLOW: '10.0.0.0/8, fd00::/8' }).forwardAuthAllow, [
+    '10.0.0.0/8',
+    'fd00::/8',
+  ]);
+  assert.match(faults({ LATCHKEY_FORWARD_AUTH_ALLOW: '10.0.0.0/8,everyone' }), /number 2 in the list is not/);
 });
 
 test('a name far from every setting is refused without a guess', () => {

@@ -44,8 +44,13 @@ export function readCredential(
     return text === undefined ? 'none' : { kind: 'session', text };
   }
   if (header === 'x-api-key') return { kind: 'api_key', text: ctx.get('x-api-key') };
-  const bearer = BEARER.exec(ctx.get('Authorization'))?.[1];
+  const bearer = bearerIn(ctx.get('Authorization'));
   return bearer === undefined ? 'unreadable' : { kind: 'bearer', text: bearer };
+}
+
+/** @returns the token of an `Authorization` header, or undefined where it holds something else */
+export function bearerIn(authorization: string): string | undefined {
+  return BEARER.exec(authorization)?.[1];
 }
 
 /**

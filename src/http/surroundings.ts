@@ -1,5 +1,5 @@
 /** What holds for every answer, and the answer where nothing else answers. */
-import type { Middleware } from 'koa';
+import type { Context, Middleware } from 'koa';
 
 /**
  * Headers that no answer of a server for machines should lack.
@@ -12,6 +12,24 @@ export function safeDefaults(isHttps: boolean): Middleware {
     ctx.set('X-Frame-Options', 'DENY');
     await next();
   };
+}
+
+/** 400 where a target in absolute form is no URL (RFC 9112 section 3.2.2), so that all behind may ask for its path. */
+export function readableTargets(): Middleware {
+  return async function demandReadableTarget(ctx, next) {
+    if (hasPath(ctx)) return await next();
+    ctx.status = 400;
+    ctx.type = 'application/problem+json';
+    ctx.body = JSON.stringify({ type: 'about:blank', title: 'Bad Request', status: 400 });
+  };
+}
+
+function hasPath(ctx: Context): boolean {
+  try {
+    return typeof ctx.path === 'string';
+  } catch {
+    return false;
+  }
 }
 
 /** 404 as a problem (RFC 9457), never as a page. */

@@ -38,7 +38,7 @@ export function requestLog({ logger, observe, newRequestId = randomUUID }: Reque
     ctx.set('X-Request-Id', id);
     ctx.res.once('close', () => {
       const seconds = (performance.now() - started) / 1000;
-      const surface = surfaceOf(ctx.path);
+      const surface = surfaceOf(pathOf(ctx));
       observe?.({ surface, status: ctx.res.statusCode, seconds });
       write(ctx, surface, seconds);
     });
@@ -57,7 +57,7 @@ export function requestLog({ logger, observe, newRequestId = randomUUID }: Reque
     const line = {
       event: 'http.request',
       method: ctx.method,
-      path: ctx.path.slice(0, PATH_LENGTH_MAX),
+      path: pathOf(ctx).slice(0, PATH_LENGTH_MAX),
       status: res.statusCode,
       duration_ms: Math.round(seconds * 100_000) / 100,
       request_id: ctx.state.requestId,
@@ -67,6 +67,15 @@ export function requestLog({ logger, observe, newRequestId = randomUUID }: Reque
     if (res.statusCode >= 500) logger.error({ ...line, err: ctx.state.error });
     else if (surface === 'health' || surface === 'metrics') lines.debug(line);
     else lines.info(line);
+  }
+}
+
+/** An absolute target (RFC 9112 section 3.2.2) may be no URL: nobody catches what is thrown once a request is over. */
+function pathOf(ctx: Context): string {
+  try {
+    return ctx.path ?? '';
+  } catch {
+    return '';
   }
 }
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { normalAddress } from '../../src/domain/access/addresses.ts';
-import { clientAddress } from '../../src/http/client-address.ts';
+import { addressBehind, clientAddress } from '../../src/http/client-address.ts';
 
 function from(socket: string, forwarded: string | undefined, trustedProxies: number) {
   const headers = forwarded === undefined ? {} : { 'x-forwarded-for': forwarded };
@@ -29,4 +29,15 @@ test('what is no address is nobody, not the proxy', () => {
   for (const entry of ['unknown', '_hidden', '', '127.1', '0x7f000001', '999.1.1.1', '1.2.3.4, ']) {
     assert.equal(from('10.0.0.1', entry, 1), undefined, entry);
   }
+});
+
+test('behind a proxy that says nothing of its client is nobody, not the proxy', () => {
+  const behind = (forwarded: string | undefined, trustedProxies: number) => {
+    const headers = forwarded === undefined ? {} : { 'x-forwarded-for': forwarded };
+    return addressBehind({ headers, socket: { remoteAddress: '10.0.0.1' } }, trustedProxies);
+  };
+  assert.equal(behind('spoofed, 203.0.113.5', 1), '203.0.113.5');
+  assert.equal(behind(undefined, 1), undefined);
+  assert.equal(behind('10.0.0.2', 2), undefined);
+  assert.equal(behind('203.0.113.5, 10.0.0.2', 2), '203.0.113.5');
 });

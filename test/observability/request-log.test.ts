@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, connect } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import Koa from 'koa';
 import { createLogger } from '../../src/observability/logger.ts';
@@ -90,4 +90,20 @@ test('probes are logged only at debug', async (t) => {
   const verbose = await serving(t, answer, 'debug');
   await verbose.call('/health/live');
   assert.equal(verbose.lines.length, 1);
+});
+
+test('a target that is no URL is logged without a path, and the process goes on', async (t) => {
+  const server = await serving(t, (ctx) => {
+    ctx.body = 'ok';
+  });
+  for (const target of ['http://[::1/x', 'x://y']) {
+    const socket = connect(Number(new URL(server.origin).port), '127.0.0.1');
+    socket.write(`GET ${target} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n`);
+    assert.match((await socket.toArray()).join(''), /^HTTP\/1\.1 200 /);
+  }
+  await server.call('/');
+  assert.deepEqual(
+    server.lines.map(({ path }) => path),
+    ['', '', '/'],
+  );
 });
