@@ -8,7 +8,7 @@ import {
   endOfActing,
 } from '../access/key-expiry.ts';
 import { demandForeign, demandGrants, demandOwnerOver, demandRightsOf } from '../access/may-grant.ts';
-import { type NamedPermission, References } from '../apis/references.ts';
+import { References } from '../apis/references.ts';
 import { type Application, applications } from '../applications/applications.ts';
 import type { Mistake } from '../errors.ts';
 import { changesNothing, definedIn } from '../merge.ts';
@@ -19,8 +19,9 @@ import { Unit } from '../unit.ts';
 import type { Work } from '../work.ts';
 import { authenticationMistakes, changesCredentials, isSecretBased } from './client-authentication.ts';
 import type { ClientChanges, ClientDraft } from './client-drafts.ts';
-import { addedGrants, NO_RIGHTS, type Rights } from './client-grants.ts';
+import { addedGrants, NO_RIGHTS } from './client-grants.ts';
 import { clientProfileMistakes, demandFirstProfile, demandProfileChange } from './client-profile.ts';
+import { firstApiId, resolveNamed } from './client-references.ts';
 import { insertSecret } from './client-secret-changes.ts';
 import type { Recovery } from './client-secret-recovery.ts';
 import { type ClientSecret, clientSecrets } from './client-secrets.ts';
@@ -60,7 +61,7 @@ export async function clientMistakes(
 ): Promise<Mistake[]> {
   const unit = new Unit();
   const references = new References({ storage, unit });
-  await resolve(references, given);
+  await resolveNamed(references, given);
   const proof = before ?? NEW_CLIENT;
   return [
     ...references.mistakes,
@@ -81,7 +82,7 @@ export async function createClient(
 ): Promise<{ client: Client; secret: ClientSecret | undefined }> {
   const references = new References(work);
   const { permissions, roles, default_api, may_introspect, ...own } = draft;
-  const named = await resolve(references, { permissions, roles, default_api, may_introspect });
+  const named = await resolveNamed(references, { permissions, roles, default_api, may_introspect });
   references.mistakes.push(
     ...(await clientProfileMistakes(work, own, application.id)),
     ...authenticationMistakes(own, work.services.allowsPlainHttp),
@@ -120,7 +121,7 @@ export async function changeClient(
   demandForeign(work.principal, before.id);
   const references = new References(work);
   const { permissions, roles, default_api, may_introspect, ...own } = changes;
-  const named = await resolve(references, { permissions, roles, default_api, may_introspect });
+  const named = await resolveNamed(references, { permissions, roles, default_api, may_introspect });
   const patch = { ...definedIn(own), ...named };
   const after: Client = { ...before, ...patch };
   references.mistakes.push(
@@ -161,38 +162,6 @@ export async function removeClient(work: Work, client: Client): Promise<void> {
   await removeSecrets(work, client);
   await removeRegistrationOf(work, client);
   work.unit.remove(clients, client);
-}
-
-type Named = Pick<ClientChanges, 'permissions' | 'roles' | 'default_api' | 'may_introspect'>;
-
-/** @returns the members that are stored by ids, of those that were named */
-async function resolve(
-  references: References,
-  { permissions, roles, default_api, may_introspect }: Named,
-): Promise<Partial<Rights>> {
-  return definedIn({
-    permissions: permissions && (await references.permissions(permissions, '/permissions')),
-    role_ids: roles && (await references.roles(roles, '/roles')),
-    default_api_id: default_api && (await resolveDefaultApi(references, default_api)),
-    ...(default_api === null && { default_api_id: null }),
-    may_introspect_ids:
-      may_introspect === true ? true : may_introspect && (await references.apis(may_introspect, '/may_introspect')),
-  });
-}
-
-async function resolveDefaultApi(references: References, identifier: string): Promise<string | null> {
-  const api = await references.api(identifier, '/default_api');
-  // A token for the admin API is only for who names it.
-  if (api?.built_in) references.mistakes.push({ pointer: '/default_api', detail: 'must not be the admin API' });
-  return api?.id ?? null;
-}
-
-async function firstApiId(references: References, permissions: readonly NamedPermission[]): Promise<string | null> {
-  for (const { api: identifier } of permissions) {
-    const api = await references.api(identifier, '/permissions');
-    if (api && !api.built_in) return api.id;
-  }
-  return null;
 }
 
 /** Whoever sets a client's keys, or brings it back to life, could use all that it may. */

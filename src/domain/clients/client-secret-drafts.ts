@@ -1,11 +1,10 @@
 /** What is written of a secret: to make one, to replace some, and to change one. */
 import { z } from 'zod';
 import type { Mistake } from '../errors.ts';
+import { overlapSeconds } from '../overlap.ts';
 import { Timestamp } from '../record.ts';
 import { recoverableMistakes } from './client-secret-recovery.ts';
 import { type ClientSecret, SecretLabel } from './client-secrets.ts';
-
-const OVERLAP_SECONDS_MAX = 30 * 24 * 3600;
 
 const recoverable = z.boolean().default(false).meta({ description: 'Whether it is kept sealed, to be shown again.' });
 
@@ -20,12 +19,7 @@ export type SecretDraft = z.output<typeof SecretDraft>;
 /** How secrets are replaced. */
 export const SecretRotation = z
   .strictObject({
-    overlap_seconds: z
-      .int()
-      .min(0)
-      .max(OVERLAP_SECONDS_MAX)
-      .default(0)
-      .meta({ description: 'How long the old ones go on getting tokens.' }),
+    overlap_seconds: overlapSeconds('How long the old ones go on getting tokens.'),
     label: SecretLabel.default(''),
     recoverable,
   })

@@ -2,11 +2,10 @@
 import { z } from 'zod';
 import type { Mistake } from '../errors.ts';
 import type { Sealer } from '../installation/sealing.ts';
+import { overlapSeconds } from '../overlap.ts';
 import { eventMistakes } from './events.ts';
 import { isCurrentSecret } from './webhook-secrets.ts';
 import { Webhook } from './webhooks.ts';
-
-const OVERLAP_SECONDS_MAX = 30 * 24 * 3600;
 
 const writable = {
   url: Webhook.shape.url.meta({ description: 'Where it is sent to: https, and no private address.' }),
@@ -36,12 +35,7 @@ export type WebhookChanges = z.output<typeof WebhookChanges>;
 
 export const WebhookRotation = z
   .strictObject({
-    overlap_seconds: z
-      .int()
-      .min(0)
-      .max(OVERLAP_SECONDS_MAX)
-      .default(0)
-      .meta({ description: 'How long the one before signs too.' }),
+    overlap_seconds: overlapSeconds('How long the one before signs too.'),
   })
   .meta({ id: 'WebhookRotation', example: { overlap_seconds: 86_400 } });
 export type WebhookRotation = z.output<typeof WebhookRotation>;
