@@ -10,8 +10,9 @@ import { decodeJwt, SignJWT } from 'jose';
 import { allOf, expectStatus, registerApi, registerApplication, registerClient } from '../support/registered.ts';
 import { basic, type Running, running, send } from '../support/running.ts';
 import { stores } from '../support/stores.ts';
+import { ask, bearer } from './forward-auth.ts';
 
-const DOORS = ['token endpoint', 'introspection', 'verify'] as const;
+const DOORS = ['token endpoint', 'introspection', 'verify', 'forward-auth'] as const;
 const RESTRICTIONS = ['allowlist', 'collections', 'method', 'policy', 'disabled profile'] as const;
 type Cell = `${(typeof DOORS)[number]}: ${(typeof RESTRICTIONS)[number]}`;
 
@@ -66,6 +67,18 @@ async function furnished(t: TestContext, store: ReturnType<typeof stores>[number
       });
       const [verdict] = expectStatus(answer, 200).results;
       return (verdict.allowed ? 'allowed' : verdict.reason) as string;
+    },
+    /** Has a gateway that was called from `ip` ask. @returns the status; of a refusal with all that it says of why */
+    async authorize(credential: string, ip?: string) {
+      // Behind the one proxy that is believed is the gateway.
+      const forwarded = ip === undefined ? '127.0.0.1' : `${ip}, 127.0.0.1`;
+      const { status, headers } = await ask(server.issuer, `/${api.id}/things:read`, {
+        ...(credential === key.api_key ? { 'x-api-key': credential } : bearer(credential)),
+        'x-forwarded-for': forwarded,
+      });
+      const code = /error="([^"]*)"/.exec(headers.get('www-authenticate') ?? '')?.[1];
+      const isLater = headers.has('retry-after') ? 'later' : undefined;
+      return [status, code ?? isLater].filter((part) => part !== undefined).join(' ');
     },
   };
   return {
@@ -232,6 +245,52 @@ const CELLS: Record<Cell, (f: Furnished) => Promise<void>> = {
   async 'verify: disabled profile'(f) {
     await f.restrict({ enabled: false });
     for (const credential of [f.issued, f.key]) assert.equal(await f.verify(credential), 'disabled');
+  },
+  async 'forward-auth: allowlist'(f) {
+    await f.restrict({ allowed_ips: ['192.0.2.0/24'] });
+    for (const credential of [f.issued, f.key]) {
+      assert.equal(await f.authorize(credential, INSIDE), '200');
+      assert.equal(await f.authorize(credential, `::ffff:${INSIDE}`), '200');
+      assert.equal(await f.authorize(credential, OUTSIDE), '403');
+      assert.equal(await f.authorize(credential, `${INSIDE}, ${OUTSIDE}`), '403', 'what the client wrote itself');
+      assert.equal(await f.authorize(credential, 'not an address'), '403');
+      assert.equal(await f.authorize(credential), '403', 'nobody knows from where');
+    }
+  },
+  async 'forward-auth: collections'(f) {
+    for (const credential of [f.issued, f.key]) assert.equal(await f.authorize(credential), '200');
+    await moveElsewhere(f);
+    for (const credential of [f.issued, f.key]) assert.equal(await f.authorize(credential), '401 invalid_token');
+  },
+  async 'forward-auth: method'(f) {
+    assert.equal(await f.authorize(await selfSigned(f)), '401 invalid_token');
+    await f.restrict(SELF_SIGNING);
+    assert.equal(await f.authorize(await selfSigned(f)), '200');
+    for (const credential of [f.issued, f.key]) assert.equal(await f.authorize(credential), '401 invalid_token');
+    await f.restrict({ authentication: { ...SELF_SIGNING.authentication, single_use: true } });
+    const once = await selfSigned(f, 'once');
+    const many = await Promise.all(Array.from({ length: 10 }, () => f.authorize(once)));
+    assert.deepEqual(many.sort(), ['200', ...Array.from({ length: 9 }, () => '401 invalid_token')]);
+    assert.equal(await f.verify(once), 'invalid', 'used up at every door');
+    assert.equal(await f.authorize(await selfSigned(f)), '401 invalid_token', 'without a jti nobody knows');
+  },
+  async 'forward-auth: policy'(f) {
+    await limitBy(f, { rate_limit: { requests: 2, per_seconds: 3600 } });
+    for (const credential of [f.issued, f.key]) {
+      const answers = [await f.authorize(credential), await f.authorize(credential), await f.authorize(credential)];
+      assert.deepEqual(answers, ['200', '200', '403 later'], 'each holder for itself');
+      assert.equal(await f.verify(credential), 'rate_limited', 'counted together with verdicts');
+    }
+    await limitBy(f, { quota: { requests: 3, per: 'month' } });
+    const answers = await Promise.all(Array.from({ length: 8 }, () => f.authorize(f.key)));
+    assert.equal(answers.filter((answer) => answer === '200').length, 3);
+    await limitBy(f, { max_token_lifetime_seconds: 1 });
+    await delay(1100);
+    assert.equal(await f.authorize(f.issued), '401 invalid_token');
+  },
+  async 'forward-auth: disabled profile'(f) {
+    await f.restrict({ enabled: false });
+    for (const credential of [f.issued, f.key]) assert.equal(await f.authorize(credential), '401 invalid_token');
   },
 };
 
