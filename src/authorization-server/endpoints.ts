@@ -8,20 +8,19 @@ import { clientAuthor } from '../domain/audit/author.ts';
 import type { Standing } from '../domain/catalogue/standing.ts';
 import { DomainError } from '../domain/errors.ts';
 import { DuplicateError, type Storage } from '../domain/store.ts';
-import { INACTIVE, type Introspection, type IntrospectionParts, introspect } from '../domain/tokens/introspection.ts';
+import type { IntrospectionParts } from '../domain/tokens/introspection.ts';
 import { revocationOf, revokeToken } from '../domain/tokens/revocations.ts';
 import { type ChangeObserver, Unit } from '../domain/unit.ts';
-import { bearerOf } from '../domain/verdicts/bearer.ts';
-import type { CredentialReader, ReadCredential } from '../domain/verdicts/credentials.ts';
+import type { CredentialReader } from '../domain/verdicts/credentials.ts';
+import { timesSent } from '../http/repeated-header.ts';
 import { TOKEN_PLACEHOLDER } from './artifacts.ts';
 import { type Asker, askerOf } from './asker.ts';
-import { INTROSPECTION_ALGORITHM } from './discovery.ts';
 import { type Form, presentToEngine, readForm, UnreadableForm, withoutRepeatedCredentials } from './form-request.ts';
+import { answerIntrospection } from './introspection-answer.ts';
 import type { Keys } from './keys.ts';
 import { PATHS } from './provider.ts';
 import { stateOfRequest } from './request-state.ts';
 
-const SIGNED_INTROSPECTION = 'application/token-introspection+jwt';
 const RETRY_AFTER_SECONDS = '2';
 // The engine's words.
 const NO_AUTHENTICATION = 'no client authentication mechanism provided';
@@ -70,9 +69,7 @@ async function answer(parts: EndpointParts, endpoint: Endpoint, ctx: Context): P
     ctx.set('Allow', 'POST');
     throw new UnreadableForm('only POST is known here', 405);
   }
-  // Node would take the first and say nothing of the other.
-  const credentials = ctx.req.rawHeaders.filter((text, i) => i % 2 === 0 && text.toLowerCase() === 'authorization');
-  if (credentials.length > 1) throw new UnreadableForm('Authorization was sent more than once');
+  if (timesSent(ctx.req, 'authorization') > 1) throw new UnreadableForm('Authorization was sent more than once');
   parts.knowledge.secondsToServe();
   const accepted = ctx.get('Accept');
   const form = await readForm(ctx);
@@ -117,44 +114,6 @@ function nameMissingAuthentication(ctx: Context, issuer: string): void {
   ctx.body = { error: 'invalid_client', error_description: NO_AUTHENTICATION };
 }
 
-async function answerIntrospection(
-  parts: EndpointParts,
-  ctx: Context,
-  caller: Standing,
-  form: Form,
-  accepted: string,
-): Promise<void> {
-  const { credentials, keys, issuer } = parts;
-  const read = await credentials.read(String(form['token']));
-  const address = onlyOne(form, 'ip');
-  const resource = onlyOne(form, 'resource');
-  const introspection =
-    read.outcome === 'genuine'
-      ? await introspect(parts, caller, { credential: read.credential, address, resource })
-      : await inactive(parts, read);
-  if (!accepted.toLowerCase().includes(SIGNED_INTROSPECTION)) {
-    ctx.body = introspection;
-    return;
-  }
-  // RFC 9701 section 5: aud is who asked, so that an answer cannot be shown to another.
-  const signed = { iss: issuer, aud: caller.client.id, iat: Math.floor(Date.now() / 1000) };
-  ctx.body = await keys.sign(
-    { ...signed, token_introspection: { ...introspection } },
-    INTROSPECTION_ALGORITHM,
-    'token-introspection+jwt',
-  );
-  ctx.type = SIGNED_INTROSPECTION;
-}
-
-async function inactive(
-  { knowledge, onIntrospected }: EndpointParts,
-  read: Exclude<ReadCredential, { outcome: 'genuine' }>,
-): Promise<Introspection> {
-  const bearer = read.outcome === 'expired' ? await bearerOf(knowledge, read.credential) : undefined;
-  onIntrospected(read.outcome, bearer, null);
-  return INACTIVE;
-}
-
 async function revoke(
   { credentials, storage, observer, knowledge }: EndpointParts,
   caller: Standing,
@@ -194,13 +153,6 @@ function answerError({ onError }: EndpointParts, ctx: Context, error: unknown): 
     ctx.body = { error: 'server_error', error_description: 'something went wrong here; it was noted' };
   }
   onError(error);
-}
-
-/** A parameter of our own beside those of RFC 7662. */
-function onlyOne(form: Form, name: string): string | undefined {
-  const value = form[name];
-  if (typeof value === 'object') throw new UnreadableForm(`${name} was sent more than once`);
-  return value === '' ? undefined : value;
 }
 
 function grantedScope(ctx: Context): string {

@@ -7,13 +7,7 @@ import { authorOf } from '../domain/audit/author.ts';
 import type { Secrets } from '../domain/clients/secrets.ts';
 import { invalid, type Mistake } from '../domain/errors.ts';
 import { newId } from '../domain/ids.ts';
-import {
-  type AdmissionKnowledge,
-  type AdmittedRegistration,
-  type AdmittedToken,
-  admitInitialAccessToken,
-  admitRegistration,
-} from '../domain/registration/admission.ts';
+import type { AdmittedRegistration } from '../domain/registration/admission.ts';
 import { registrant } from '../domain/registration/ceilings.ts';
 import { ClientMetadata, withoutEmptyMembers } from '../domain/registration/client-metadata.ts';
 import { needsSecret, registerClient, registrationMistakes } from '../domain/registration/registering.ts';
@@ -24,12 +18,12 @@ import {
   repeatedSecret,
 } from '../domain/registration/registration-changes.ts';
 import { newRegistrationToken } from '../domain/registration/registration-tokens.ts';
-import type { Storage } from '../domain/store.ts';
 import type { ChangeObserver } from '../domain/unit.ts';
 import { untilCommitted } from '../http/attempts.ts';
 import { contentTypeOf, parseJson, readBytes } from '../http/json-body.ts';
 import { HttpError } from '../http/problem.ts';
 import { beside, checkBody, readableMembers, together } from '../http/validation.ts';
+import { type AccessParts, demandRegistration, demandToken, tokenOf } from './registration-access.ts';
 import { REGISTRATION_PATH, registrationAnswer } from './registration-answer.ts';
 import { answerRegistrationError, InvalidToken } from './registration-problems.ts';
 
@@ -37,20 +31,12 @@ const BODY_LIMIT_BYTES = 64 * 1024;
 const ONE = `${REGISTRATION_PATH}/`;
 const METHODS_OF_ONE = ['GET', 'PUT', 'DELETE'];
 
-// RFC 6750 section 2.1; the scheme is matched whatever its case.
-const BEARER = /^Bearer +([A-Za-z0-9._~+/-]+=*)$/i;
-
-export interface RegistrationParts {
+export interface RegistrationParts extends AccessParts {
   readonly issuer: string;
-  readonly storage: Storage;
   readonly observer: ChangeObserver;
   readonly secrets: Pick<Secrets, 'mint' | 'match'>;
   /** Whether a `jwks_uri` may be plain http. */
   readonly allowsPlainHttp: boolean;
-  readonly knowledge: AdmissionKnowledge & {
-    /** @throws DomainError `unavailable` where the store is known to be away */
-    demandStore(): void;
-  };
   readonly addressOf: (ctx: Context) => string | undefined;
   /** Told of each request without a token that counts. */
   readonly onUnauthenticated: (ctx: Context) => void;
@@ -166,32 +152,6 @@ async function readMetadata(
   const all = together(known, beside(known, await mistakesIn(readable)));
   if (all.length > 0) throw invalid(all);
   return value as ClientMetadata;
-}
-
-async function demandToken(parts: RegistrationParts, presented: string): Promise<AdmittedToken> {
-  const admitted = await admitInitialAccessToken(parts.storage, parts.knowledge, presented, Date.now());
-  if (admitted === undefined) throw new InvalidToken(true);
-  return admitted;
-}
-
-async function demandRegistration(
-  { storage }: RegistrationParts,
-  clientId: string,
-  presented: string,
-): Promise<AdmittedRegistration> {
-  const admitted = await admitRegistration(storage, clientId, presented);
-  if (admitted === undefined) throw new InvalidToken(true);
-  return admitted;
-}
-
-/** @returns the one bearer token of the request @throws InvalidToken; DomainError `unavailable` */
-function tokenOf(ctx: Context, { knowledge }: RegistrationParts): string {
-  // Raw, since Node would take the first and say nothing of the other.
-  const names = ctx.req.rawHeaders.filter((name, index) => index % 2 === 0 && /^authorization$/i.test(name));
-  const token = names.length === 1 ? BEARER.exec(ctx.get('Authorization'))?.[1] : undefined;
-  if (token === undefined) throw new InvalidToken(names.length > 0);
-  knowledge.demandStore();
-  return token;
 }
 
 function demandMethod(ctx: Context, known: readonly string[]): void {

@@ -11,6 +11,7 @@ import { ScopeName } from '../domain/record.ts';
 import { resourcesOf, type Verdict, type Verdicts } from '../domain/verdicts/verdicts.ts';
 import { demandPost, readJson } from '../http/json-request.ts';
 import { HttpError, type ProblemKind, problems } from '../http/problem.ts';
+import { timesSent } from '../http/repeated-header.ts';
 
 export const VERIFY_PATH = '/gateways/verify';
 
@@ -112,8 +113,8 @@ function allowed({ admitted }: Verdict & { allowed: true }) {
 
 /** Basic credentials of a client that may introspect, or a token for the admin API with the scope for it. */
 async function admitCaller(ctx: Context, parts: VerifyParts): Promise<Reach> {
-  const headers = ctx.req.rawHeaders.filter((name, index) => index % 2 === 0 && /^authorization$/i.test(name));
-  const [scheme = '', credentials = ''] = headers.length === 1 ? ctx.get('Authorization').split(/ +/, 2) : [];
+  const isSentOnce = timesSent(ctx.req, 'authorization') === 1;
+  const [scheme = '', credentials = ''] = isSentOnce ? ctx.get('Authorization').split(/ +/, 2) : [];
   if (scheme.toLowerCase() === 'bearer') return await admitToken(ctx, credentials, parts);
   const basic = scheme.toLowerCase() === 'basic' ? basicCredentials(credentials) : undefined;
   const reach = basic && (await parts.authenticateClient(...basic));
