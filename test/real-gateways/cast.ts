@@ -1,5 +1,6 @@
 /** Who calls through the gateways: a Latchkey with clients and keys, and each credential that a gateway may be shown. */
 import { randomUUID } from 'node:crypto';
+import { networkInterfaces } from 'node:os';
 import type { TestContext } from 'node:test';
 import { decodeJwt, decodeProtectedHeader, exportJWK, generateKeyPair, type JWTPayload, SignJWT } from 'jose';
 import { signingKeys } from '../../src/domain/signing-keys/signing-keys.ts';
@@ -29,6 +30,12 @@ export interface Cast {
 export type CredentialName = keyof Awaited<ReturnType<typeof credentialsOf>>;
 
 const LATE_SECONDS = 120;
+/** From where the tests call: Envoy has an address of the machine's in the place of loopback. */
+const HERE = Object.values(networkInterfaces())
+  .flatMap((addresses) => addresses?.map(({ address }) => address) ?? [])
+  .map((address) => (address.includes(':') ? `${address}/128` : `${address}/32`));
+/** From where nobody calls here; documentation's own addresses (RFC 5737). */
+const ELSEWHERE = '203.0.113.0/24';
 
 /** @param settings of the server, beside those of every test */
 export async function cast(t: Pick<TestContext, 'after'>, settings: Record<string, string> = {}): Promise<Cast> {
@@ -89,15 +96,17 @@ async function credentialsOf(server: Running, reader: Credentials, clerk: Creden
     revoked,
     disabled,
     key: { 'x-api-key': key.api_key } as Shown,
+    'key for here': { 'x-api-key': (await apiKey(server, { allowed_ips: HERE })).api_key } as Shown,
+    'key for elsewhere': { 'x-api-key': (await apiKey(server, { allowed_ips: [ELSEWHERE] })).api_key } as Shown,
     'dead key': { 'x-api-key': deadKey.api_key } as Shown,
   };
 }
 
-async function apiKey(server: Running): Promise<{ id: string; api_key: string }> {
+async function apiKey(server: Running, more: object = {}): Promise<{ id: string; api_key: string }> {
   const application = await registerApplication(server);
   const permissions = [{ api: server.demo.api, scope: 'orders:read' }];
   const draft = { kind: 'application', name: 'Till', application_id: application.id, environment: 'production' };
-  return expectStatus(await server.call('POST', '/api-keys', { ...draft, permissions }), 201);
+  return expectStatus(await server.call('POST', '/api-keys', { ...draft, permissions, ...more }), 201);
 }
 
 function altered(token: string): string {

@@ -1,9 +1,10 @@
 /** Envoy before an API: by the published keys, and by asking Latchkey. */
 import { describe, type TestContext, test } from 'node:test';
 import { freePort } from '../support/running.ts';
+import { tryBypasses } from './bypass.ts';
 import { type Cast, cast } from './cast.ts';
 import { configuration } from './guide.ts';
-import { type Manner, tryEverything, tryIdentity, tryRotation } from './probes.ts';
+import { type Manner, tryAddresses, tryAway, tryEverything, tryIdentity, tryRotation } from './probes.ts';
 import { folder, gateway, started } from './process.ts';
 
 const envoy = await gateway('envoy');
@@ -14,6 +15,18 @@ const BY_KEYS: Manner = {
   identity: { client: 'x-latchkey-client', scopes: 'x-latchkey-scopes' },
 };
 
+const ASKING: Manner = {
+  asks: true,
+  takesKeys: true,
+  identity: { client: 'x-latchkey-client', scopes: 'x-latchkey-scopes', roles: 'x-latchkey-roles' },
+};
+/** Envoy's own presets, in the place of what the guide sets against paths that can be read in two ways. */
+const SOFTENED = {
+  'normalize_path: true': 'normalize_path: false',
+  'merge_slashes: true': 'merge_slashes: false',
+  'path_with_escaped_slashes_action: REJECT_REQUEST': 'path_with_escaped_slashes_action: KEEP_UNCHANGED',
+};
+
 describe('Envoy', { skip: envoy.skip }, () => {
   test('by the published keys: takes what is good, tells who calls, and loses nothing while keys rotate', async (t) => {
     const all = await cast(t, { LATCHKEY_KEY_ANNOUNCE_SECONDS: '4' });
@@ -21,6 +34,23 @@ describe('Envoy', { skip: envoy.skip }, () => {
     await tryEverything(all, origin, BY_KEYS);
     await tryIdentity(all, origin, BY_KEYS);
     await tryRotation(t, all, origin);
+    await tryBypasses(all, origin);
+  });
+
+  test('asking: takes also API keys, refuses what has ended, tells who calls, and cannot be got past', async (t) => {
+    const all = await cast(t);
+    const origin = await before(t, all, 'asking.yaml');
+    await tryEverything(all, origin, ASKING);
+    await tryIdentity(all, origin, ASKING);
+    await tryAddresses(all, origin);
+    t.diagnostic(`${await tryBypasses(all, origin)} attempts`);
+    await tryAway(all, origin);
+  });
+
+  test('asking, without what the guide hardens: cannot be got past either', async (t) => {
+    const all = await cast(t);
+    const origin = await before(t, all, 'asking.yaml', SOFTENED);
+    t.diagnostic(`${await tryBypasses(all, origin)} attempts`);
   });
 });
 

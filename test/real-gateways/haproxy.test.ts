@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { setTimeout as wait } from 'node:timers/promises';
 import { freePort } from '../support/running.ts';
+import { tryBypasses } from './bypass.ts';
 import { cast } from './cast.ts';
 import { configuration } from './guide.ts';
 import { type Manner, tryEverything, tryIdentity, tryRotation } from './probes.ts';
@@ -45,5 +46,6 @@ describe('HAProxy', { skip: haproxy.skip }, () => {
       assert.equal(await writeKeys(), 0, 'the new key is written');
       process.kill(pid, 'SIGUSR2');
     });
+    await tryBypasses(all, origin);
   });
 });

@@ -1,9 +1,10 @@
 /** nginx before an API: asking Latchkey by `auth_request`, and introspecting by njs. */
 import { describe, type TestContext, test } from 'node:test';
 import { freePort } from '../support/running.ts';
+import { tryBypasses } from './bypass.ts';
 import { type Cast, cast } from './cast.ts';
 import { configuration } from './guide.ts';
-import { type Manner, tryEverything, tryIdentity, tryRotation } from './probes.ts';
+import { type Manner, tryAddresses, tryAway, tryEverything, tryIdentity, tryRotation } from './probes.ts';
 import { folder, gateway, started, writeInto } from './process.ts';
 
 const nginx = await gateway('nginx');
@@ -14,13 +15,29 @@ const INTROSPECTING: Manner = {
   identity: { client: 'x-latchkey-client', scopes: 'x-latchkey-scopes', roles: 'x-latchkey-roles' },
 };
 
+const ASKING = INTROSPECTING;
+
 describe('nginx', { skip: nginx.skip }, () => {
   test('introspecting: takes what is good, refuses what has ended, tells who calls, also while keys rotate', async (t) => {
     const all = await cast(t, { LATCHKEY_KEY_ANNOUNCE_SECONDS: '1' });
     const origin = await before(t, all, 'introspection.conf', ['latchkey.js']);
     await tryEverything(all, origin, INTROSPECTING);
     await tryIdentity(all, origin, INTROSPECTING);
+    await tryAddresses(all, origin);
     await tryRotation(t, all, origin);
+    await tryBypasses(all, origin);
+    await tryAway(all, origin);
+  });
+
+  test('asking: takes what is good, refuses what has ended, tells who calls, and cannot be got past', async (t) => {
+    const all = await cast(t, { LATCHKEY_KEY_ANNOUNCE_SECONDS: '1' });
+    const origin = await before(t, all, 'asking.conf', ['asking-headers.conf']);
+    await tryEverything(all, origin, ASKING);
+    await tryIdentity(all, origin, ASKING);
+    await tryAddresses(all, origin);
+    await tryRotation(t, all, origin);
+    t.diagnostic(`${await tryBypasses(all, origin)} attempts`);
+    await tryAway(all, origin);
   });
 });
 

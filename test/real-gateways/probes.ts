@@ -98,6 +98,31 @@ export async function tryIdentity(cast: Cast, origin: string, { identity }: Mann
   assert.equal(cast.upstream.reached.length, before);
 }
 
+/** An allowlist is held against the address of the caller, and not against one that he writes himself. */
+export async function tryAddresses(cast: Cast, origin: string): Promise<void> {
+  const claimed = { 'X-Forwarded-For': '203.0.113.7', Forwarded: 'for=203.0.113.7', 'X-Real-IP': '203.0.113.7' };
+  const status = async (name: CredentialName, headers: Shown = {}) =>
+    (await get(`${origin}/orders/7`, { ...headers, ...cast.credentials[name] })).status;
+  assert.equal(await status('key for here'), 200);
+  assert.equal(await status('key for here', claimed), 200);
+  const before = cast.upstream.reached.length;
+  for (const headers of [{}, claimed]) {
+    assert.ok([401, 403].includes(await status('key for elsewhere', headers)), JSON.stringify(headers));
+  }
+  assert.equal(cast.upstream.reached.length, before);
+}
+
+/** Ends Latchkey: nothing gets through a gateway that asks. */
+export async function tryAway(cast: Cast, origin: string): Promise<void> {
+  await cast.server.stop();
+  const before = cast.upstream.reached.length;
+  for (const name of ['clerk', 'key', 'none'] as const) {
+    const { status } = await get(`${origin}/orders/7`, cast.credentials[name]);
+    assert.ok(status >= 401, `${name}: ${status}`);
+  }
+  assert.equal(cast.upstream.reached.length, before, 'nothing may reach the API');
+}
+
 /**
  * Rotates the signing key while requests come, each with a token just got: not one is lost. The server is to announce
  * keys for few seconds, and the gateway to remember them for fewer.

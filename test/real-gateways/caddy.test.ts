@@ -1,0 +1,36 @@
+/** Caddy before an API, asking Latchkey by `forward_auth`. */
+import { describe, test } from 'node:test';
+import { freePort } from '../support/running.ts';
+import { tryBypasses } from './bypass.ts';
+import { cast } from './cast.ts';
+import { configuration } from './guide.ts';
+import { type Manner, tryAddresses, tryAway, tryEverything, tryIdentity, tryRotation } from './probes.ts';
+import { folder, gateway, started, writeInto } from './process.ts';
+
+const caddy = await gateway('caddy');
+
+const ASKING: Manner = {
+  asks: true,
+  takesKeys: true,
+  identity: { client: 'x-latchkey-client', scopes: 'x-latchkey-scopes', roles: 'x-latchkey-roles' },
+};
+
+describe('Caddy', { skip: caddy.skip }, () => {
+  test('asking: takes what is good, refuses what has ended, tells who calls, and cannot be got past', async (t) => {
+    const all = await cast(t, { LATCHKEY_KEY_ANNOUNCE_SECONDS: '1' });
+    const port = await freePort();
+    const cwd = await folder(t);
+    const latchkey = Number(new URL(all.server.issuer).port);
+    const places = { latchkey, gateway: port, upstream: all.upstream.port, apiId: all.apiId, folder: cwd };
+    await writeInto(cwd, { Caddyfile: configuration('caddy', 'Caddyfile', places) });
+    await started(t, caddy.path, ['run', '--config', 'Caddyfile', '--adapter', 'caddyfile'], { cwd, port });
+    const origin = `http://127.0.0.1:${port}`;
+
+    await tryEverything(all, origin, ASKING);
+    await tryIdentity(all, origin, ASKING);
+    await tryAddresses(all, origin);
+    await tryRotation(t, all, origin);
+    t.diagnostic(`${await tryBypasses(all, origin)} attempts`);
+    await tryAway(all, origin);
+  });
+});
