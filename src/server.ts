@@ -1,24 +1,13 @@
 /** Puts the parts together: the one place that knows them all. */
 import { availableParallelism } from 'node:os';
 import type Koa from 'koa';
-import { adminScopesByReach } from './admin-api/scopes.ts';
 import { sealAudit } from './audit-sealing.ts';
-import { adminAuthentication } from './authorization-server/admin-authentication.ts';
-import { Artifacts } from './authorization-server/artifacts.ts';
-import { ClientJwtReader } from './authorization-server/client-jwt-reader.ts';
-import { EngineClients } from './authorization-server/clients.ts';
-import { credentialReader } from './authorization-server/credential-reader.ts';
-import { createEngine } from './authorization-server/engine.ts';
-import { Keys } from './authorization-server/keys.ts';
-import { tokenIssuer } from './authorization-server/token-issue.ts';
-import { TokenReader } from './authorization-server/token-reader.ts';
 import type { Config } from './config.ts';
-import { adminResource } from './domain/apis/admin-api-record.ts';
+import { credentialParts } from './credential-parts.ts';
 import { CheckpointKey } from './domain/audit/checkpoints.ts';
 import { recordRefusedSources } from './domain/audit/refusals.ts';
 import { Catalogue } from './domain/catalogue/catalogue.ts';
 import { LastUsed } from './domain/clients/last-used.ts';
-import { SecretSettling } from './domain/clients/secret-settling.ts';
 import { Secrets } from './domain/clients/secrets.ts';
 import { DomainError } from './domain/errors.ts';
 import type { ServerKeys } from './domain/installation/installation.ts';
@@ -27,10 +16,8 @@ import { Limiter } from './domain/limits/limiter.ts';
 import { Guessing } from './domain/members/guessing.ts';
 import { SigningKeyring } from './domain/signing-keys/signing-key-rotation.ts';
 import type { Storage } from './domain/store.ts';
-import { useOnce } from './domain/tokens/replays.ts';
 import type { ChangeObserver } from './domain/unit.ts';
 import { UsageCounter } from './domain/usage/usage-counter.ts';
-import { Verdicts } from './domain/verdicts/verdicts.ts';
 import { RETRY_DELAYS } from './domain/webhooks/retries.ts';
 import { housekeeping } from './housekeeping.ts';
 import { createOutgoing } from './http/outgoing.ts';
@@ -150,55 +137,20 @@ export async function createServer(parts: ServerParts): Promise<Server> {
     onError,
   });
 
-  // The authorization server.
-  const keys = new Keys(catalogue, keyring, onError);
-  const artifactsOf = (model: string) => new Artifacts(storage, sealer, model);
-  const opaque = artifactsOf('ClientCredentials');
-  const reader = new TokenReader(issuer, keys, opaque);
-  const clientJwts = new ClientJwtReader({ lookup: catalogue, sealer, onError });
-  const credentials = credentialReader({ knowledge: catalogue, tokens: reader, clientJwts });
-  const verdicts = new Verdicts({
-    reader: credentials,
-    knowledge: catalogue,
-    limits: limiter,
-    async useOnce(names, exp) {
-      catalogue.demandStore();
-      return await useOnce(storage, names, exp);
-    },
-    onKeyUsed: (keyId, at) => lastUsed.noteKey(keyId, at),
-    onVerdict(outcome, bearer, api) {
-      metrics.judged(outcome);
-      usage.count('verdict', outcome, bearer, api);
-    },
-  });
-  const settling = new SecretSettling({ storage, secrets, onError });
-  const engineClients = new EngineClients(catalogue, secrets, lastUsed, settling);
-  const engine = createEngine({
-    issuer,
-    keys,
-    clients: engineClients,
-    lookup: catalogue,
-    artifactsOf,
-    secondsToServe: () => catalogue.secondsToServe(),
-    async useAssertion(clientId, jti, exp) {
-      catalogue.demandStore();
-      return await useOnce(storage, ['assertion', clientId, jti], exp);
-    },
-    limits: limiter,
-    onChurn: (client_id, isRefused) => logger.warn({ event: 'token.churn', client_id, refused: isRefused }),
-    fetch: createOutgoing({ allow: config.outgoingAllow }),
-  });
-
-  const authenticate = adminAuthentication({
-    reader,
+  const { keys, settling, ...judging } = credentialParts({
+    config,
     storage,
-    knowledge: catalogue,
-    resource: adminResource(issuer),
-    scopesByReach: adminScopesByReach(),
-    limits: limiter,
-    onKeyUsed: (keyId, at) => lastUsed.noteKey(keyId, at),
+    sealer,
+    keyring,
+    catalogue,
+    secrets,
+    lastUsed,
+    limiter,
+    usage,
+    metrics,
+    logger,
+    onError,
   });
-
   const { app, metricsApp } = surfaces({
     config,
     storage,
@@ -211,18 +163,7 @@ export async function createServer(parts: ServerParts): Promise<Server> {
     sealer,
     keyring,
     keys,
-    engine,
-    credentials,
-    verdicts,
-    authenticate,
-    introspectorBy: (clientId, secret) => engineClients.introspectorBy(clientId, secret),
-    issueToken: tokenIssuer({
-      issuer,
-      keys,
-      knowledge: catalogue,
-      opaque,
-      onIssued: ({ standing, api }) => usage.count('token', 'issued', standing, api.identifier),
-    }),
+    ...judging,
     usage,
     metrics,
     checkpointKey,

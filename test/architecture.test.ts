@@ -29,11 +29,13 @@ const TOP: Record<string, readonly string[]> = {
   'workers.ts': ['observability'],
   'upgrade.ts': ['admin-api', 'config.ts', 'domain', 'http', 'observability'],
   'link-redemption.ts': ['console', 'domain', 'http'],
+  'credential-parts.ts': ['admin-api', 'authorization-server', 'config.ts', 'domain', 'http', 'observability'],
   'surfaces.ts': [...Object.keys(ARROWS), 'config.ts', 'link-redemption.ts'].filter((part) => part !== 'storage'),
   'server.ts': [
     ...Object.keys(ARROWS),
     'audit-sealing.ts',
     'config.ts',
+    'credential-parts.ts',
     'housekeeping.ts',
     'surfaces.ts',
     'upgrade.ts',
