@@ -91,12 +91,7 @@ for (const store of stores()) {
 
     test('scopes are added and taken within the ceiling that the client was made under, and not beyond', async (t) => {
       const server = await running(t, store);
-      const api = await registerApi(server);
-      const permissions = [
-        { api: server.demo.api, scope: 'orders:read' },
-        { api: api.identifier, scope: 'things:read' },
-      ];
-      const { token, id } = await initialAccessToken(server, { permissions });
+      const { token, id, permissions } = await tokenForTwoApis(server);
       const { manage, client_id } = await registered(server, token, { scope: 'orders:read' });
       const scope = async (sent: object) => expectStatus(await manage('PUT', sent), 200).scope;
       assert.equal(await scope({ client_name: 'x' }), 'orders:read');
@@ -115,12 +110,7 @@ for (const store of stores()) {
 
     test('what has gone of a ceiling is not given any more, and does not keep APIs from being deleted', async (t) => {
       const server = await running(t, store);
-      const api = await registerApi(server);
-      const permissions = [
-        { api: server.demo.api, scope: 'orders:read' },
-        { api: api.identifier, scope: 'things:read' },
-      ];
-      const { token, id } = await initialAccessToken(server, { permissions });
+      const { api, token, id } = await tokenForTwoApis(server);
       const { manage } = await registered(server, token, { scope: 'orders:read' });
       assert.equal((await server.call('DELETE', `/apis/${api.id}`)).status, 409);
       expectStatus(await server.call('DELETE', `/initial-access-tokens/${id}`), 204);
@@ -215,4 +205,15 @@ async function ordinaryClient(server: Running, sibling: string): Promise<string>
   const { application_id } = expectStatus(await server.call('GET', `/clients/${sibling}`), 200);
   const draft = { environment: 'production' };
   return expectStatus(await server.call('POST', `/applications/${application_id}/clients`, draft), 201).id;
+}
+
+/** An initial access token for one scope at each of two APIs, of which the second is new. */
+async function tokenForTwoApis(server: Running) {
+  const api = await registerApi(server);
+  const permissions = [
+    { api: server.demo.api, scope: 'orders:read' },
+    { api: api.identifier, scope: 'things:read' },
+  ];
+  const { token, id } = await initialAccessToken(server, { permissions });
+  return { api, permissions, token, id };
 }

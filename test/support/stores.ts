@@ -41,6 +41,20 @@ export function clusterUri(): string | undefined {
   return process.env['LATCHKEY_TEST_MONGODB_URI'] || undefined;
 }
 
+/** @returns the same store, and where the one is that was made last: for its bytes */
+export function watched(store: Store): { store: Store; uri: () => string } {
+  let uri = '';
+  const seen: Store = {
+    ...store,
+    async fresh() {
+      const fresh = await store.fresh();
+      uri = fresh.uri;
+      return fresh;
+    },
+  };
+  return { store: seen, uri: () => uri };
+}
+
 async function freshFile(): Promise<FreshStore> {
   const folder = await mkdtemp(join(tmpdir(), 'latchkey-test-'));
   return {

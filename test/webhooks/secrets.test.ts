@@ -6,13 +6,13 @@ import { webhooks } from '../../src/domain/webhooks/webhooks.ts';
 import { bytesOf } from '../main/contents.ts';
 import { expectStatus } from '../support/registered.ts';
 import { type Running, running } from '../support/running.ts';
-import { type Store, stores } from '../support/stores.ts';
+import { type Store, stores, watched } from '../support/stores.ts';
 import { LOOPBACK, type Received, receiver, registerWebhook, SOON, until } from './receiver.ts';
 
 for (const store of stores()) {
   describe(`secrets of webhooks (${store.name})`, { skip: store.skip }, () => {
     test('a secret is shown once, and is nowhere in the store or the log', async (t) => {
-      const { server, uri } = await watched(t, store, { LATCHKEY_LOG_LEVEL: 'trace' });
+      const { server, uri } = await watchedServer(t, store, { LATCHKEY_LOG_LEVEL: 'trace' });
       const receiving = await receiver(t);
       receiving.answer = (_, response) => void response.writeHead(500).end();
       const { id, secret } = await registerWebhook(server, receiving.url);
@@ -130,17 +130,9 @@ for (const store of stores()) {
 }
 
 /** A running server, and where its store is: for its bytes. */
-async function watched(t: Parameters<typeof running>[0], store: Store, settings: Record<string, string>) {
-  let uri = '';
-  const seen: Store = {
-    ...store,
-    async fresh() {
-      const fresh = await store.fresh();
-      uri = fresh.uri;
-      return fresh;
-    },
-  };
-  return { server: await running(t, seen, { ...LOOPBACK, ...settings }, SOON), uri: () => uri };
+async function watchedServer(t: Parameters<typeof running>[0], store: Store, settings: Record<string, string>) {
+  const { store: seen, uri } = watched(store);
+  return { server: await running(t, seen, { ...LOOPBACK, ...settings }, SOON), uri };
 }
 
 /** Has a test sent. @returns the call that it made */
