@@ -117,6 +117,16 @@ async function startAll(): Promise<Target[]> {
       credentials,
     },
     ...verifying(`${origin}/gateways/verify`, gateway, demo.api, access_token).map((target) => ({ ...target, pid })),
+    {
+      ...ours,
+      samples: [],
+      name: 'Latchkey, authorize a token',
+      against: '',
+      url: `${origin}/gateways/authorize/${gateway.api_id}/orders:read/v1/orders?page=2`,
+      body: '',
+      credentials,
+      shown: { authorization: `Bearer ${access_token}`, 'x-forwarded-for': '192.0.2.10' },
+    },
   ];
 }
 
@@ -164,25 +174,33 @@ async function registerGateway(origin: string, admin: Record<string, string>, de
   const limit = { name: 'bench', rate_limit: { requests: 1_000_000_000, per_seconds: 60 } };
   const { id: policy_id } = await create('/policies', limit);
   const { api_key: limited = '' } = await create('/api-keys', { ...key, policy_id });
-  return { credentials: `${client_id}:${client_secret}`, api_key, limited };
+  return { credentials: `${client_id}:${client_secret}`, api_key, limited, api_id: await idOfApi(origin, admin, api) };
 }
 
 async function creating(origin: string, admin: Record<string, string>) {
-  const { access_token } = await post(
-    `${origin}/oauth2/token`,
-    `${admin['client_id']}:${admin['client_secret']}`,
-    `grant_type=client_credentials&resource=${encodeURIComponent(String(admin['resource']))}`,
-  );
+  const token = await adminToken(origin, admin);
   const create = async (path: string, body: object) => {
     const response = await fetch(`${origin}/admin/v1${path}`, {
       method: 'POST',
-      headers: { authorization: `Bearer ${access_token}`, 'content-type': 'application/json' },
+      headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
       body: JSON.stringify(body),
     });
     if (!response.ok) throw new Error(await response.text());
     return (await response.json()) as Record<string, string>;
   };
   return create;
+}
+
+async function idOfApi(origin: string, admin: Record<string, string>, identifier: string): Promise<string> {
+  const headers = { authorization: `Bearer ${await adminToken(origin, admin)}` };
+  const response = await fetch(`${origin}/admin/v1/apis?limit=200`, { headers });
+  const { data } = (await response.json()) as { data: { id: string; identifier: string }[] };
+  return data.find((api) => api.identifier === identifier)?.id ?? '';
+}
+
+async function adminToken(origin: string, { client_id, client_secret, resource = '' }: Record<string, string>) {
+  const grant = `grant_type=client_credentials&resource=${encodeURIComponent(resource)}`;
+  return (await post(`${origin}/oauth2/token`, `${client_id}:${client_secret}`, grant)).access_token;
 }
 
 function start(args: string[], env: Record<string, string> = {}): number {
