@@ -18,8 +18,9 @@ describe('a node cut off from MongoDB', { skip: ownMongod().skip }, () => {
     };
     const server = await running(t, own, { LATCHKEY_MAX_STALE_SECONDS: String(MAX_STALE_SECONDS) });
     const never = await registerClient(server);
-    const { free, limited, judge } = await gateway(server);
+    const { free, limited, judge, authorize } = await gateway(server);
     assert.deepEqual([await judge(free), await judge(limited, 'no:such')], ['allowed', 'insufficient_scope']);
+    assert.equal(await authorize(free), 200);
     const { access_token: token } = (await server.token(server.demo)).body;
     assert.equal((await send(`${server.issuer}/health/ready`, {})).status, 200);
 
@@ -49,6 +50,7 @@ describe('a node cut off from MongoDB', { skip: ownMongod().skip }, () => {
         assert.equal(await judge(limited), 503, 'a quota that cannot be asked for is none');
         assert.ok(Date.now() - known < 1000, 'once the loss is known, what must be durable is refused at once');
         assert.equal(await judge(free), 'allowed', 'it goes on judging what it knows');
+        assert.deepEqual([await authorize(free), await authorize(limited)], [200, 503]);
       }
       shortest = Math.min(shortest, body.expires_in);
       assert.ok(Date.now() - lostAt < (MAX_STALE_SECONDS + 15) * 1000, 'it never fails closed');
@@ -60,7 +62,7 @@ describe('a node cut off from MongoDB', { skip: ownMongod().skip }, () => {
       assert.ok(Number(answer.headers.get('retry-after')) > 0);
     }
     assert.equal((await server.introspect(server.demo, token)).status, 503);
-    assert.equal(await judge(free), 503);
+    assert.deepEqual([await judge(free), await authorize(free)], [503, 503]);
     assert.ok((await saidSo) < MAX_STALE_SECONDS * 1000, 'it says that it is not ready while it still serves');
     assert.equal((await send(`${server.issuer}/health/live`, {})).status, 200);
     assert.equal(
@@ -107,5 +109,10 @@ async function gateway(server: Running) {
     if (status !== 200) return status;
     return body.results[0].allowed ? 'allowed' : body.results[0].reason;
   }
-  return { free, limited, judge };
+  const { data } = expectStatus(await server.call('GET', `/apis?search=${encodeURIComponent(api)}`), 200);
+  const path = `/gateways/authorize/${data[0].id}/orders:read`;
+  /** @returns the status of forward-auth */
+  const authorize = async (api_key: string | undefined) =>
+    (await send(server.issuer + path, { headers: { 'x-api-key': api_key ?? '' } })).status;
+  return { free, limited, judge, authorize };
 }
