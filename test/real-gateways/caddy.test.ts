@@ -4,7 +4,15 @@ import { freePort } from '../support/running.ts';
 import { tryBypasses } from './bypass.ts';
 import { cast } from './cast.ts';
 import { configuration } from './guide.ts';
-import { type Manner, tryAddresses, tryAway, tryEverything, tryIdentity, tryRotation } from './probes.ts';
+import {
+  type Manner,
+  tryAddresses,
+  tryAway,
+  tryEverything,
+  tryIdentity,
+  tryRevocation,
+  tryRotation,
+} from './probes.ts';
 import { folder, gateway, started, writeInto } from './process.ts';
 
 const caddy = await gateway('caddy');
@@ -28,6 +36,7 @@ describe('Caddy', { skip: caddy.skip }, () => {
 
     await tryEverything(all, origin, ASKING);
     await tryIdentity(all, origin, ASKING);
+    await tryRevocation(all, origin, ASKING);
     await tryAddresses(all, origin);
     await tryRotation(t, all, origin);
     t.diagnostic(`${await tryBypasses(all, origin)} attempts`);

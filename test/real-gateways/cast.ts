@@ -60,6 +60,11 @@ export async function bearer(server: Running, client: Credentials, form: Record<
   return show(expectStatus(await server.token(client, form), 200).access_token);
 }
 
+/** @returns the token in such a header */
+export function tokenOf({ authorization = '' }: Shown): string {
+  return authorization.slice('Bearer '.length);
+}
+
 const show = (token: string): Shown => ({ authorization: `Bearer ${token}` });
 
 async function credentialsOf(server: Running, reader: Credentials, clerk: Credentials) {
@@ -75,8 +80,8 @@ async function credentialsOf(server: Running, reader: Credentials, clerk: Creden
     bearer(server, clerk),
     bearer(server, soonDisabled),
   ]);
-  const token = String(good['authorization']).slice('Bearer '.length);
-  await server.form('/oauth2/revoke', { token: String(revoked['authorization']).slice('Bearer '.length) }, clerk);
+  const token = tokenOf(good);
+  await server.form('/oauth2/revoke', { token: tokenOf(revoked) }, clerk);
   expectStatus(await server.call('PATCH', `/clients/${soonDisabled.client_id}`, { enabled: false }), 200);
   const key = await apiKey(server);
   const deadKey = await apiKey(server);

@@ -4,7 +4,15 @@ import { freePort } from '../support/running.ts';
 import { tryBypasses } from './bypass.ts';
 import { type Cast, cast } from './cast.ts';
 import { configuration } from './guide.ts';
-import { type Manner, tryAddresses, tryAway, tryEverything, tryIdentity, tryRotation } from './probes.ts';
+import {
+  type Manner,
+  tryAddresses,
+  tryAway,
+  tryEverything,
+  tryIdentity,
+  tryRevocation,
+  tryRotation,
+} from './probes.ts';
 import { folder, gateway, started } from './process.ts';
 
 const envoy = await gateway('envoy');
@@ -33,6 +41,7 @@ describe('Envoy', { skip: envoy.skip }, () => {
     const origin = await before(t, all, 'by-keys.yaml', { 'cache_duration: 300s': 'cache_duration: 2s' });
     await tryEverything(all, origin, BY_KEYS);
     await tryIdentity(all, origin, BY_KEYS);
+    await tryRevocation(all, origin, BY_KEYS);
     await tryRotation(t, all, origin);
     await tryBypasses(all, origin);
   });
@@ -42,6 +51,7 @@ describe('Envoy', { skip: envoy.skip }, () => {
     const origin = await before(t, all, 'asking.yaml');
     await tryEverything(all, origin, ASKING);
     await tryIdentity(all, origin, ASKING);
+    await tryRevocation(all, origin, ASKING);
     await tryAddresses(all, origin);
     t.diagnostic(`${await tryBypasses(all, origin)} attempts`);
     await tryAway(all, origin);

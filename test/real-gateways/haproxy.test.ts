@@ -9,7 +9,7 @@ import { freePort } from '../support/running.ts';
 import { tryBypasses } from './bypass.ts';
 import { cast } from './cast.ts';
 import { configuration } from './guide.ts';
-import { type Manner, tryEverything, tryIdentity, tryRotation } from './probes.ts';
+import { type Manner, tryEverything, tryIdentity, tryRevocation, tryRotation } from './probes.ts';
 import { folder, gateway, started, writeInto } from './process.ts';
 
 const haproxy = await gateway('haproxy');
@@ -40,6 +40,7 @@ describe('HAProxy', { skip: haproxy.skip }, () => {
 
     await tryEverything(all, origin, BY_KEYS);
     await tryIdentity(all, origin, BY_KEYS);
+    await tryRevocation(all, origin, BY_KEYS);
     await tryRotation(t, all, origin, async () => {
       // Until every node publishes it.
       await wait(1000);

@@ -4,7 +4,15 @@ import { freePort } from '../support/running.ts';
 import { tryBypasses } from './bypass.ts';
 import { type Cast, cast } from './cast.ts';
 import { configuration } from './guide.ts';
-import { type Manner, tryAddresses, tryAway, tryEverything, tryIdentity, tryRotation } from './probes.ts';
+import {
+  type Manner,
+  tryAddresses,
+  tryAway,
+  tryEverything,
+  tryIdentity,
+  tryRevocation,
+  tryRotation,
+} from './probes.ts';
 import { folder, gateway, started, writeInto } from './process.ts';
 
 const nginx = await gateway('nginx');
@@ -23,6 +31,7 @@ describe('nginx', { skip: nginx.skip }, () => {
     const origin = await before(t, all, 'introspection.conf', ['latchkey.js']);
     await tryEverything(all, origin, INTROSPECTING);
     await tryIdentity(all, origin, INTROSPECTING);
+    await tryRevocation(all, origin, INTROSPECTING);
     await tryAddresses(all, origin);
     await tryRotation(t, all, origin);
     await tryBypasses(all, origin);
@@ -34,6 +43,7 @@ describe('nginx', { skip: nginx.skip }, () => {
     const origin = await before(t, all, 'asking.conf', ['asking-headers.conf']);
     await tryEverything(all, origin, ASKING);
     await tryIdentity(all, origin, ASKING);
+    await tryRevocation(all, origin, ASKING);
     await tryAddresses(all, origin);
     await tryRotation(t, all, origin);
     t.diagnostic(`${await tryBypasses(all, origin)} attempts`);

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
 import { setTimeout as wait } from 'node:timers/promises';
 import { type Answer, send } from '../support/running.ts';
-import { bearer, type Cast, type CredentialName, type Shown } from './cast.ts';
+import { bearer, type Cast, type CredentialName, type Shown, tokenOf } from './cast.ts';
 
 /** What a gateway is good for in one of its configurations. */
 export interface Manner {
@@ -98,6 +98,16 @@ export async function tryIdentity(cast: Cast, origin: string, { identity }: Mann
   assert.equal(cast.upstream.reached.length, before);
 }
 
+/** A token that has passed, and is revoked: the next request with it is refused by a gateway that asks, and passes others. */
+export async function tryRevocation(cast: Cast, origin: string, { asks }: Pick<Manner, 'asks'>): Promise<void> {
+  const shown = await bearer(cast.server, cast.reader);
+  assert.equal((await get(`${origin}/orders/7`, shown)).status, 200);
+  await cast.server.form('/oauth2/revoke', { token: tokenOf(shown) }, cast.reader);
+  const { status } = await get(`${origin}/orders/7`, shown);
+  if (asks) assert.ok([401, 403].includes(status), `${status} after the revocation`);
+  else assert.equal(status, 200, 'the guide says that it passes');
+}
+
 /** An allowlist is held against the address of the caller, and not against one that he writes himself. */
 export async function tryAddresses(cast: Cast, origin: string): Promise<void> {
   const claimed = { 'X-Forwarded-For': '203.0.113.7', Forwarded: 'for=203.0.113.7', 'X-Real-IP': '203.0.113.7' };
@@ -140,11 +150,7 @@ export async function tryRotation(
   const load = Array.from({ length: 2 }, async () => {
     while (!over) {
       const shown = await bearer(cast.server, cast.reader);
-      kids.add(
-        String(
-          JSON.parse(Buffer.from(shown['authorization']?.slice(7).split('.')[0] ?? '', 'base64url').toString()).kid,
-        ),
-      );
+      kids.add(String(JSON.parse(Buffer.from(tokenOf(shown).split('.')[0] ?? '', 'base64url').toString()).kid));
       const { status } = await get(`${origin}/orders/7`, shown);
       statuses.set(status, (statuses.get(status) ?? 0) + 1);
       await wait(20);

@@ -1,7 +1,7 @@
 /** Runs a gateway as a process of its own, in a folder of its own, until its test ends. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { appendFileSync } from 'node:fs';
+import { appendFileSync, existsSync, readFileSync } from 'node:fs';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -54,12 +54,20 @@ export interface Started {
   output(): string;
 }
 
+interface Surroundings {
+  readonly cwd: string;
+  readonly port: number;
+  readonly env?: Readonly<Record<string, string>>;
+  /** The file in `cwd` into which it writes what others write to the terminal. */
+  readonly log?: string;
+}
+
 /** Starts a program and waits until it listens on `port`. It ends with the test. */
 export async function started(
   t: Pick<TestContext, 'after'>,
   program: string,
   args: readonly string[],
-  { cwd, port, env = {} }: { cwd: string; port: number; env?: Readonly<Record<string, string>> },
+  { cwd, port, env = {}, log }: Surroundings,
 ): Promise<Started> {
   const child = spawn(program, args, {
     cwd,
@@ -68,7 +76,10 @@ export async function started(
   });
   const chunks: Buffer[] = [];
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => chunks.push(chunk));
-  const output = () => Buffer.concat(chunks).toString();
+  const output = () => {
+    const logged = log !== undefined && existsSync(join(cwd, log)) ? readFileSync(join(cwd, log), 'utf8') : '';
+    return Buffer.concat(chunks).toString() + logged;
+  };
   const exited = once(child, 'exit');
   t.after(async () => {
     if (child.exitCode !== null || child.signalCode !== null) return;
