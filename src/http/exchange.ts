@@ -7,7 +7,7 @@ import type { Storage } from '../domain/store.ts';
 import { type ChangeObserver, Unit } from '../domain/unit.ts';
 import { admit, type Door } from './access.ts';
 import { untilCommitted } from './attempts.ts';
-import { demandMatch } from './conditional.ts';
+import { demandMatch, readIfMatch } from './conditional.ts';
 import { type Claim, claim, type Outcome } from './idempotency.ts';
 import { type Bytes, bodySchemaOf, type Inquiry, isAboutOne, type Operation } from './operation.ts';
 import { asksForPage, cursorMistakes, type List, type ListQuery, readPage } from './page.ts';
@@ -78,6 +78,7 @@ class Exchange<Services> {
     let found = await this.#find();
     // With a key, what was done already is answered again, whatever has become of the version since.
     if (this.#operation.method !== 'post' || this.#ctx.get('Idempotency-Key') === '') this.#demandMatch(found);
+    else if (isAboutOne(this.#operation)) readIfMatch(this.#ctx);
     const sent = await receive(this.#ctx, this.#operation);
     if (sent.json || sent.upload) {
       // However long the body took: who has lost his credential or his rights meanwhile is not let in any more.

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import type { Middleware } from 'koa';
 import { z } from 'zod';
 import { createDocument, type ZodOpenApiOperationObject, type ZodOpenApiPathsObject } from 'zod-openapi';
-import { isKnown } from './conditional.ts';
+import { ENTITY_TAGS, isKnown } from './conditional.ts';
 import { accessOf, accessText, securitySchemes } from './openapi-access.ts';
 import { bodySchemaOf, isAboutOne, type Operation, parametersOf } from './operation.ts';
 import { HttpError, PROBLEMS, Problem, type ProblemKind } from './problem.ts';
@@ -27,6 +27,9 @@ export interface ApiDescription {
 }
 
 const MAX_AGE_SECONDS = 300;
+
+const ETAG = { ETag: { description: 'The version, in quotes.', schema: { type: 'string' as const } } };
+const NOT_MODIFIED = { description: '`If-None-Match` names what there is.', headers: ETAG };
 
 /** @returns the OpenAPI 3.1 document of these operations */
 export function openApiDocument<Services>(
@@ -97,6 +100,7 @@ function described<Services>(operation: Operation<Services>): ZodOpenApiOperatio
         headers: responseHeaders(operation),
         ...responseContent(operation),
       },
+      ...(operation.method === 'get' && isConditional(operation) && { '304': NOT_MODIFIED }),
       ...problemResponses(operation),
     },
   };
@@ -128,13 +132,21 @@ function requestHeaders<Services>(operation: Operation<Services>): Record<string
   const { method } = operation;
   if (method === 'post' && operation.scope !== null && !operation.stream) {
     const description = 'The same key and body within 24 hours get the same answer, and nothing is done twice.';
-    headers['Idempotency-Key'] = z.string().min(1).max(255).optional().meta({ description });
+    headers['Idempotency-Key'] = z
+      .string()
+      .min(1)
+      .max(255)
+      .regex(/^[!-~]+$/)
+      .optional()
+      .meta({ description });
   }
   if (isConditional(operation)) {
-    headers['If-Match'] = z.string().optional().meta({ description: 'The ETag that must still be true, or `*`.' });
+    const description = 'The ETag that must still be true, or `*`.';
+    headers['If-Match'] = z.string().regex(ENTITY_TAGS).optional().meta({ description });
   }
   if (method === 'get' && isConditional(operation)) {
-    headers['If-None-Match'] = z.string().optional().meta({ description: 'ETags that the caller has already.' });
+    const description = 'ETags that the caller has already.';
+    headers['If-None-Match'] = z.string().regex(ENTITY_TAGS).optional().meta({ description });
   }
   return headers;
 }
@@ -142,9 +154,7 @@ function requestHeaders<Services>(operation: Operation<Services>): Record<string
 function responseHeaders<Services>({ status, method, scope, result, download, stream }: Operation<Services>) {
   const isOne = result !== undefined && !(result instanceof z.ZodObject && 'next_cursor' in result.shape);
   return {
-    ...((isOne || download) && {
-      ETag: { description: 'The version, in quotes.', schema: { type: 'string' as const } },
-    }),
+    ...((isOne || download) && ETAG),
     ...(status === 201 && {
       Location: { description: 'Where it is from now on.', schema: { type: 'string' as const } },
     }),

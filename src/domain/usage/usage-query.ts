@@ -12,6 +12,9 @@ const HOURS_DEFAULT = 24;
 // Beyond, times are written with more digits than RFC 3339 has.
 const LATEST = Date.parse('9999-12-31T23:00:00.000Z');
 
+const ONE = ` *(?:${DIMENSIONS.join('|')}) *`;
+const SEVERAL = `^${ONE}(?:,${ONE})*$`;
+
 const By = z
   .string()
   .max(200)
@@ -28,7 +31,7 @@ const By = z
   .meta({
     description: `Several are separated by commas, of ${DIMENSIONS.join(', ')}; left out: one count of all.`,
     examples: ['client,outcome'],
-    override: { type: 'string', maxLength: 200 },
+    override: { type: 'string', maxLength: 200, pattern: SEVERAL },
   });
 
 const Time = z.iso.datetime({ offset: true }).refine((text) => !Number.isNaN(Date.parse(text)), 'is no time');
