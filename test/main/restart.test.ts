@@ -5,7 +5,8 @@ import { Agent, request } from 'node:http';
 import { test } from 'node:test';
 import { clientSecrets } from '../../src/domain/clients/client-secrets.ts';
 import { type Client, clients } from '../../src/domain/clients/clients.ts';
-import { Secrets } from '../../src/domain/clients/secrets.ts';
+import { hintOf, SecretMarks } from '../../src/domain/clients/secret-marks.ts';
+import type { MintedSecret } from '../../src/domain/clients/secrets.ts';
 import { newId } from '../../src/domain/ids.ts';
 import { openServerKeys, readInstallation } from '../../src/domain/installation/installation.ts';
 import { Sealer } from '../../src/domain/installation/sealing.ts';
@@ -73,10 +74,11 @@ for (const store of stores()) {
 }
 
 /** Mints real secrets, but for the hash: the fingerprint alone must let them in. */
-class WithoutHash extends Secrets {
-  override async hash(): Promise<string> {
-    return `$2b$10$${'.'.repeat(53)}`;
-  }
+function mintWithoutHash(marks: SecretMarks, clientId: string): MintedSecret {
+  const random = randomBytes(32).toString('base64url');
+  const secret = random + marks.tag(clientId, random);
+  const hash = `$2b$10$${'.'.repeat(53)}`;
+  return { secret, hint: hintOf(secret), hash, fingerprint: marks.fingerprint(clientId, secret) };
 }
 
 async function addClients(here: Place, modelId: string): Promise<Credentials[]> {
@@ -86,11 +88,11 @@ async function addClients(here: Place, modelId: string): Promise<Credentials[]> 
     const model = await storage.get(clients, modelId);
     assert.ok(installation && model);
     const { secret_tag: tag, secret_fingerprint: fingerprint } = openServerKeys(installation, new Sealer(KEY));
-    const secrets = new WithoutHash({ tag, fingerprint }, 1, 1);
+    const marks = new SecretMarks({ tag, fingerprint });
     const known: Credentials[] = [];
     while (known.length < CLIENTS) {
       const unit = new Unit();
-      for (let i = 0; i < 100; i += 1) known.push(await insertClient(unit, secrets, model));
+      for (let i = 0; i < 100; i += 1) known.push(insertClient(unit, marks, model));
       await unit.commit(storage, async () => {});
     }
     return known;
@@ -99,11 +101,11 @@ async function addClients(here: Place, modelId: string): Promise<Credentials[]> 
   }
 }
 
-async function insertClient(unit: Unit, secrets: Secrets, model: Client): Promise<Credentials> {
+function insertClient(unit: Unit, marks: SecretMarks, model: Client): Credentials {
   const { version: _, created_at: __, updated_at: ___, ...draft } = model;
   const client_id = newId('cli');
   unit.insert(clients, { ...draft, id: client_id });
-  const { secret, ...minted } = await secrets.mint(client_id);
+  const { secret, ...minted } = mintWithoutHash(marks, client_id);
   unit.insert(clientSecrets, {
     id: newId('sec'),
     client_id,
