@@ -138,8 +138,10 @@ for (const store of stores()) {
       assert.deepEqual(await kept(here), before);
       assert.equal(await readFile(here.firstStartFile, 'utf8'), told);
       assert.doesNotMatch(second.stdout(), /secret|token=|set up/);
+      const events = second.log().map(({ event }) => event);
+      // How far the audit trail reaches is said again by whoever begins to seal it.
       assert.deepEqual(
-        second.log().map(({ event }) => event),
+        events.filter((event) => event !== 'audit.checkpoint'),
         ['listening', 'draining'],
       );
     });
