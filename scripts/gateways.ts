@@ -19,7 +19,7 @@ const INSTALLED = {
   apache: {
     program: '/usr/sbin/apache2',
     args: ['-v'],
-    modules: ['/usr/lib/apache2/modules/mod_oauth2.so'],
+    modules: ['/usr/lib/apache2/modules/mod_oauth2.so', '/usr/lib/apache2/modules/mod_auth_openidc.so'],
   },
   caddy: { program: '/usr/bin/caddy', args: ['version'], modules: [] },
 } as const;

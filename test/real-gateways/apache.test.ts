@@ -6,6 +6,7 @@ import { type Cast, cast } from './cast.ts';
 import { configuration } from './guide.ts';
 import { type Manner, tryEverything, tryIdentity, tryRevocation, tryRotation } from './probes.ts';
 import { folder, gateway, started, writeInto } from './process.ts';
+import { tlsFront } from './tls-front.ts';
 
 const apache = await gateway('apache');
 
@@ -49,13 +50,23 @@ describe('Apache', { skip: apache.skip }, () => {
     await tryRotation(t, all, origin);
     await tryBypasses(all, origin);
   });
+
+  test('mod_auth_openidc: takes what is good, refuses at once what has ended, tells who calls', async (t) => {
+    const all = await cast(t);
+    const origin = await before(t, all, 'openidc.conf', 'auth_openidc');
+    await tryEverything(all, origin, INTROSPECTING);
+    await tryIdentity(all, origin, INTROSPECTING);
+    await tryRevocation(all, origin, INTROSPECTING);
+    await tryBypasses(all, origin);
+  });
 });
 
 /** Starts Apache by a file of its guide. @returns where it listens */
 async function before(t: TestContext, all: Cast, file: string, module: string): Promise<string> {
   const port = await freePort();
   const cwd = await folder(t);
-  const latchkey = Number(new URL(all.server.issuer).port);
+  const plain = Number(new URL(all.server.issuer).port);
+  const latchkey = module === 'auth_openidc' ? await tlsFront(t, cwd, plain) : plain;
   const { introspector, upstream } = all;
   const places = { latchkey, gateway: port, upstream: upstream.port, introspector, folder: cwd };
   const files = [file, 'unset.conf'].map((name) => [name, configuration('apache', name, places)]);
