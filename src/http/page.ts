@@ -29,7 +29,10 @@ export const ListQuery = z.strictObject({
     .max(SEARCH_MAX)
     .refine((text) => !text.includes('\0'), 'must not contain NUL')
     .optional()
-    .meta({ description: 'A literal, found anywhere in the names, whatever its case.' }),
+    .meta({
+      description: 'A literal, found anywhere in the names, whatever its case.',
+      override: { type: 'string', maxLength: SEARCH_MAX, pattern: String.raw`^[^\u0000]*$` },
+    }),
 });
 export type ListQuery = z.infer<typeof ListQuery>;
 
