@@ -4,7 +4,7 @@ import { freePort } from '../support/running.ts';
 import { tryBypasses } from './bypass.ts';
 import { type Cast, cast } from './cast.ts';
 import { configuration } from './guide.ts';
-import { type Manner, tryEverything, tryIdentity, tryRevocation, tryRotation } from './probes.ts';
+import { type Manner, tryAway, tryEverything, tryIdentity, tryRevocation, tryRotation } from './probes.ts';
 import { folder, gateway, started, writeInto } from './process.ts';
 import { tlsFront } from './tls-front.ts';
 
@@ -16,6 +16,8 @@ const BY_KEYS: Manner = {
   identity: { client: 'x-latchkey-client', scopes: 'x-latchkey-scopes' },
 };
 
+/** `expiry=1` of the guide: mod_oauth2 counts in whole seconds. */
+const KEPT_MS = 2100;
 const INTROSPECTING: Manner = { ...BY_KEYS, asks: true };
 
 const MODULES = [
@@ -39,6 +41,7 @@ describe('Apache', { skip: apache.skip }, () => {
     await tryRevocation(all, origin, BY_KEYS);
     await tryRotation(t, all, origin);
     await tryBypasses(all, origin);
+    await tryAway(all, origin, BY_KEYS);
   });
 
   test('mod_oauth2 introspecting: takes what is good, refuses what has ended, tells who calls', async (t) => {
@@ -46,9 +49,10 @@ describe('Apache', { skip: apache.skip }, () => {
     const origin = await before(t, all, 'introspecting.conf', 'oauth2');
     await tryEverything(all, origin, INTROSPECTING);
     await tryIdentity(all, origin, INTROSPECTING);
-    await tryRevocation(all, origin, INTROSPECTING, 2100);
+    await tryRevocation(all, origin, INTROSPECTING, KEPT_MS);
     await tryRotation(t, all, origin);
     await tryBypasses(all, origin);
+    await tryAway(all, origin, INTROSPECTING, KEPT_MS);
   });
 
   test('mod_auth_openidc: takes what is good, refuses at once what has ended, tells who calls', async (t) => {
@@ -58,6 +62,7 @@ describe('Apache', { skip: apache.skip }, () => {
     await tryIdentity(all, origin, INTROSPECTING);
     await tryRevocation(all, origin, INTROSPECTING);
     await tryBypasses(all, origin);
+    await tryAway(all, origin, INTROSPECTING);
   });
 });
 

@@ -40,6 +40,6 @@ describe('Caddy', { skip: caddy.skip }, () => {
     await tryAddresses(all, origin);
     await tryRotation(t, all, origin);
     t.diagnostic(`${await tryBypasses(all, origin)} attempts`);
-    await tryAway(all, origin);
+    await tryAway(all, origin, ASKING);
   });
 });

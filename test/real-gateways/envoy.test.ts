@@ -54,7 +54,7 @@ describe('Envoy', { skip: envoy.skip }, () => {
     await tryRevocation(all, origin, ASKING);
     await tryAddresses(all, origin);
     t.diagnostic(`${await tryBypasses(all, origin)} attempts`);
-    await tryAway(all, origin);
+    await tryAway(all, origin, ASKING);
   });
 
   test('asking, without what the guide hardens: cannot be got past either', async (t) => {

@@ -9,7 +9,7 @@ import { freePort } from '../support/running.ts';
 import { tryBypasses } from './bypass.ts';
 import { cast } from './cast.ts';
 import { configuration } from './guide.ts';
-import { type Manner, tryEverything, tryIdentity, tryRevocation, tryRotation } from './probes.ts';
+import { type Manner, tryAway, tryEverything, tryIdentity, tryRevocation, tryRotation } from './probes.ts';
 import { folder, gateway, started, writeInto } from './process.ts';
 
 const haproxy = await gateway('haproxy');
@@ -48,5 +48,6 @@ describe('HAProxy', { skip: haproxy.skip }, () => {
       process.kill(pid, 'SIGUSR2');
     });
     await tryBypasses(all, origin);
+    await tryAway(all, origin, BY_KEYS);
   });
 });

@@ -35,7 +35,7 @@ describe('nginx', { skip: nginx.skip }, () => {
     await tryAddresses(all, origin);
     await tryRotation(t, all, origin);
     await tryBypasses(all, origin);
-    await tryAway(all, origin);
+    await tryAway(all, origin, INTROSPECTING);
   });
 
   test('asking: takes what is good, refuses what has ended, tells who calls, and cannot be got past', async (t) => {
@@ -47,7 +47,7 @@ describe('nginx', { skip: nginx.skip }, () => {
     await tryAddresses(all, origin);
     await tryRotation(t, all, origin);
     t.diagnostic(`${await tryBypasses(all, origin)} attempts`);
-    await tryAway(all, origin);
+    await tryAway(all, origin, ASKING);
   });
 });
 

@@ -36,7 +36,7 @@ export function notRun(name: string, reason: string): void {
 /** A folder for the files of one gateway; gone after the test. */
 export async function folder(t: Pick<TestContext, 'after'>, files: Readonly<Record<string, string>> = {}) {
   const path = await mkdtemp(join(tmpdir(), 'latchkey-gateway-'));
-    t.after(() => rm(path, { recursive: true, force: true }));
+  t.after(() => rm(path, { recursive: true, force: true }));
   await writeInto(path, files);
   return path;
 }
