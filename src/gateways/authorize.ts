@@ -40,7 +40,7 @@ export function authorize(parts: AuthorizeParts): Middleware {
     const { req, res } = ctx;
     const path = rawPathOf(req.url ?? '');
     if (!path.startsWith(AUTHORIZE_PREFIX)) return await next();
-    // Koa would make other statuses of an answer without a body.
+    // Answered past Koa, which makes other statuses of answers without a body.
     ctx.respond = false;
     try {
       await send(req, res, await decide(req, path.slice(AUTHORIZE_PREFIX.length)));
