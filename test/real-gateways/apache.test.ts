@@ -4,8 +4,9 @@ import { freePort } from '../support/running.ts';
 import { tryBypasses } from './bypass.ts';
 import { type Cast, cast } from './cast.ts';
 import { configuration } from './guide.ts';
-import { type Manner, tryAway, tryEverything, tryIdentity, tryRevocation, tryRotation } from './probes.ts';
+import { type Manner, tryAway, tryBodies, tryEverything, tryIdentity, tryRevocation } from './probes.ts';
 import { folder, gateway, started, writeInto } from './process.ts';
+import { tryRotation } from './rotation.ts';
 import { tlsFront } from './tls-front.ts';
 
 const apache = await gateway('apache');
@@ -38,6 +39,7 @@ describe('Apache', { skip: apache.skip }, () => {
     const origin = await before(t, all, 'by-keys.conf', 'oauth2');
     await tryEverything(all, origin, BY_KEYS);
     await tryIdentity(all, origin, BY_KEYS);
+    await tryBodies(all, origin);
     await tryRevocation(all, origin, BY_KEYS);
     await tryRotation(t, all, origin);
     await tryBypasses(all, origin);
@@ -49,10 +51,11 @@ describe('Apache', { skip: apache.skip }, () => {
     const origin = await before(t, all, 'introspecting.conf', 'oauth2');
     await tryEverything(all, origin, INTROSPECTING);
     await tryIdentity(all, origin, INTROSPECTING);
+    await tryBodies(all, origin);
     await tryRevocation(all, origin, INTROSPECTING, KEPT_MS);
     await tryRotation(t, all, origin);
     await tryBypasses(all, origin);
-    await tryAway(all, origin, INTROSPECTING, KEPT_MS);
+    await tryAway(all, origin, INTROSPECTING);
   });
 
   test('mod_auth_openidc: takes what is good, refuses at once what has ended, tells who calls', async (t) => {
@@ -60,6 +63,7 @@ describe('Apache', { skip: apache.skip }, () => {
     const origin = await before(t, all, 'openidc.conf', 'auth_openidc');
     await tryEverything(all, origin, INTROSPECTING);
     await tryIdentity(all, origin, INTROSPECTING);
+    await tryBodies(all, origin);
     await tryRevocation(all, origin, INTROSPECTING);
     await tryBypasses(all, origin);
     await tryAway(all, origin, INTROSPECTING);

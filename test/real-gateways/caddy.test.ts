@@ -4,16 +4,9 @@ import { freePort } from '../support/running.ts';
 import { tryBypasses } from './bypass.ts';
 import { cast } from './cast.ts';
 import { configuration } from './guide.ts';
-import {
-  type Manner,
-  tryAddresses,
-  tryAway,
-  tryEverything,
-  tryIdentity,
-  tryRevocation,
-  tryRotation,
-} from './probes.ts';
+import { type Manner, tryAddresses, tryAway, tryBodies, tryEverything, tryIdentity, tryRevocation } from './probes.ts';
 import { folder, gateway, started, writeInto } from './process.ts';
+import { tryRotation } from './rotation.ts';
 
 const caddy = await gateway('caddy');
 
@@ -36,6 +29,7 @@ describe('Caddy', { skip: caddy.skip }, () => {
 
     await tryEverything(all, origin, ASKING);
     await tryIdentity(all, origin, ASKING);
+    await tryBodies(all, origin);
     await tryRevocation(all, origin, ASKING);
     await tryAddresses(all, origin);
     await tryRotation(t, all, origin);

@@ -4,16 +4,9 @@ import { freePort } from '../support/running.ts';
 import { tryBypasses } from './bypass.ts';
 import { type Cast, cast } from './cast.ts';
 import { configuration } from './guide.ts';
-import {
-  type Manner,
-  tryAddresses,
-  tryAway,
-  tryEverything,
-  tryIdentity,
-  tryRevocation,
-  tryRotation,
-} from './probes.ts';
+import { type Manner, tryAddresses, tryAway, tryBodies, tryEverything, tryIdentity, tryRevocation } from './probes.ts';
 import { folder, gateway, started } from './process.ts';
+import { tryRotation } from './rotation.ts';
 
 const envoy = await gateway('envoy');
 
@@ -41,6 +34,7 @@ describe('Envoy', { skip: envoy.skip }, () => {
     const origin = await before(t, all, 'by-keys.yaml', { 'cache_duration: 300s': 'cache_duration: 2s' });
     await tryEverything(all, origin, BY_KEYS);
     await tryIdentity(all, origin, BY_KEYS);
+    await tryBodies(all, origin);
     await tryRevocation(all, origin, BY_KEYS);
     await tryRotation(t, all, origin);
     await tryBypasses(all, origin);
@@ -51,6 +45,7 @@ describe('Envoy', { skip: envoy.skip }, () => {
     const origin = await before(t, all, 'asking.yaml');
     await tryEverything(all, origin, ASKING);
     await tryIdentity(all, origin, ASKING);
+    await tryBodies(all, origin);
     await tryRevocation(all, origin, ASKING);
     await tryAddresses(all, origin);
     t.diagnostic(`${await tryBypasses(all, origin)} attempts`);

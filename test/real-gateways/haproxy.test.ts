@@ -9,8 +9,9 @@ import { freePort } from '../support/running.ts';
 import { tryBypasses } from './bypass.ts';
 import { cast } from './cast.ts';
 import { configuration } from './guide.ts';
-import { type Manner, tryAway, tryEverything, tryIdentity, tryRevocation, tryRotation } from './probes.ts';
+import { type Manner, tryAway, tryBodies, tryEverything, tryIdentity, tryRevocation } from './probes.ts';
 import { folder, gateway, started, writeInto } from './process.ts';
+import { tryRotation } from './rotation.ts';
 
 const haproxy = await gateway('haproxy');
 
@@ -40,10 +41,12 @@ describe('HAProxy', { skip: haproxy.skip }, () => {
 
     await tryEverything(all, origin, BY_KEYS);
     await tryIdentity(all, origin, BY_KEYS);
+    await tryBodies(all, origin);
     await tryRevocation(all, origin, BY_KEYS);
-    await tryRotation(t, all, origin, async () => {
-      // Until every node publishes it.
-      await wait(1000);
+    await tryRotation(t, all, origin, async (kid) => {
+      const jwks = `${all.server.issuer}/.well-known/jwks.json`;
+      const deadline = Date.now() + 3000;
+      while (Date.now() < deadline && !(await (await fetch(jwks)).text()).includes(kid)) await wait(50);
       assert.equal(await writeKeys(), 0, 'the new key is written');
       process.kill(pid, 'SIGUSR2');
     });

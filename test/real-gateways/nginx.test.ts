@@ -4,16 +4,9 @@ import { freePort } from '../support/running.ts';
 import { tryBypasses } from './bypass.ts';
 import { type Cast, cast } from './cast.ts';
 import { configuration } from './guide.ts';
-import {
-  type Manner,
-  tryAddresses,
-  tryAway,
-  tryEverything,
-  tryIdentity,
-  tryRevocation,
-  tryRotation,
-} from './probes.ts';
+import { type Manner, tryAddresses, tryAway, tryBodies, tryEverything, tryIdentity, tryRevocation } from './probes.ts';
 import { folder, gateway, started, writeInto } from './process.ts';
+import { tryRotation } from './rotation.ts';
 
 const nginx = await gateway('nginx');
 
@@ -31,6 +24,7 @@ describe('nginx', { skip: nginx.skip }, () => {
     const origin = await before(t, all, 'introspection.conf', ['latchkey.js']);
     await tryEverything(all, origin, INTROSPECTING);
     await tryIdentity(all, origin, INTROSPECTING);
+    await tryBodies(all, origin);
     await tryRevocation(all, origin, INTROSPECTING);
     await tryAddresses(all, origin);
     await tryRotation(t, all, origin);
@@ -43,6 +37,7 @@ describe('nginx', { skip: nginx.skip }, () => {
     const origin = await before(t, all, 'asking.conf', ['asking-headers.conf']);
     await tryEverything(all, origin, ASKING);
     await tryIdentity(all, origin, ASKING);
+    await tryBodies(all, origin);
     await tryRevocation(all, origin, ASKING);
     await tryAddresses(all, origin);
     await tryRotation(t, all, origin);

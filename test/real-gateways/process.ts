@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { appendFileSync, existsSync, readFileSync } from 'node:fs';
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -37,6 +37,8 @@ export function notRun(name: string, reason: string): void {
 export async function folder(t: Pick<TestContext, 'after'>, files: Readonly<Record<string, string>> = {}) {
   const path = await mkdtemp(join(tmpdir(), 'latchkey-gateway-'));
   t.after(() => rm(path, { recursive: true, force: true }));
+  // Where the tests are root, nginx and Apache do their work as somebody else.
+  await chmod(path, 0o755);
   await writeInto(path, files);
   return path;
 }

@@ -5,8 +5,9 @@ import { freePort } from '../support/running.ts';
 import { tryBypasses } from './bypass.ts';
 import { cast } from './cast.ts';
 import { block, configuration } from './guide.ts';
-import { type Manner, tryAway, tryEverything, tryIdentity, tryRevocation, tryRotation } from './probes.ts';
+import { type Manner, tryAway, tryBodies, tryEverything, tryIdentity, tryRevocation } from './probes.ts';
 import { folder, notRun, started, writeInto } from './process.ts';
+import { tryRotation } from './rotation.ts';
 
 const NAME = 'spring-cloud-gateway';
 const files = { pom: block(NAME, 'pom.xml'), gateway: block(NAME, 'Gateway.java') };
@@ -34,6 +35,7 @@ describe('Spring Cloud Gateway', { skip: reason !== undefined && `NOT RUN: ${rea
 
     await tryEverything(all, origin, BY_KEYS);
     await tryIdentity(all, origin, BY_KEYS);
+    await tryBodies(all, origin);
     await tryRevocation(all, origin, BY_KEYS);
     await tryRotation(t, all, origin);
     await tryBypasses(all, origin);

@@ -1,6 +1,6 @@
 /** Latchkey behind https, with a certificate of the test's own: some gateways ask over nothing else. */
 import { execFile } from 'node:child_process';
-import { chmod, readFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { request } from 'node:http';
 import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
@@ -25,8 +25,6 @@ export async function tlsFront(t: Pick<TestContext, 'after'>, folder: string, la
   ];
   const named = ['-days', '1', '-subj', '/CN=127.0.0.1', '-addext', 'subjectAltName=IP:127.0.0.1'];
   await promisify(execFile)('openssl', ['req', ...made, ...named]);
-  // Apache reads it as another user.
-  await chmod(folder, 0o755);
   const tls = { key: await readFile(key), cert: await readFile(cert) };
   const server = createServer(tls, (incoming, outgoing) => {
     const { method, url: path, headers } = incoming;

@@ -21,8 +21,14 @@ export async function upstream(t: Pick<TestContext, 'after'>): Promise<Upstream>
   const server = createServer((request, response) => {
     const { method = '', url = '', headers } = request;
     reached.push({ method, target: url, headers });
-    response.setHeader('content-type', 'application/json');
-    response.end(JSON.stringify({ reached: url, headers }));
+    let bytes = 0;
+    request.on('data', (chunk: Buffer) => {
+      bytes += chunk.length;
+    });
+    request.on('end', () => {
+      response.setHeader('content-type', 'application/json');
+      response.end(JSON.stringify({ reached: url, method, bytes, headers }));
+    });
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   t.after(async () => {
