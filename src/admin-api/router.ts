@@ -69,7 +69,8 @@ async function tellRefusal(parts: AdminParts, ctx: Context, reason: string, deta
   if (principal === undefined || operation === undefined) return;
   const address = clientAddress(ctx.req, trustedProxies);
   const { method, path } = ctx;
-  const call = { principal, address, operation, method, path, reason, detail };
+  const isConcealed = reason === 'not_found';
+  const call = { principal, address, operation, method, path, reason, isConcealed, detail };
   await recordRefusedCall(storage, observer, call).catch((error: unknown) => onError(error, ctx));
 }
 

@@ -57,9 +57,9 @@ export async function admit(ctx: Context, demand: Demand, door: Door, isAgain = 
   if (authenticated === undefined) {
     throw unauthenticated('The credential is not valid here.', realm, ', error="invalid_token"');
   }
-  if (credential?.kind === 'session') demandOwnPage(ctx, authenticated, browsers);
   // Known from here on, whatever is refused him.
   ctx.state['principal'] = authenticated.principal;
+  if (credential?.kind === 'session') demandOwnPage(ctx, authenticated, browsers);
   demandReach(authenticated.principal, demand, realm);
   return authenticated.principal;
 }

@@ -64,6 +64,8 @@ for (const store of stores()) {
         { details: { id: 'thing_4', more: true } },
         { changes: { before: null, after: {}, hidden: [] } },
         { belongs_to: 'app_other' },
+        { created_at: '2020-01-01T00:00:00.000Z' },
+        { updated_at: '2031-01-01T00:00:00.000Z' },
         { hash: '0'.repeat(64) },
         { previous_hash: null },
       ]) {

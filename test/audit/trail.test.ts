@@ -6,7 +6,7 @@ import { auditEntries } from '../../src/domain/audit/audit-entries.ts';
 import type { AnyTable, Write } from '../../src/domain/store.ts';
 import { invited } from '../members/browser.ts';
 import { makeMember, signedIn } from '../support/people.ts';
-import { expectStatus, registerApplication } from '../support/registered.ts';
+import { expectStatus, registerApplication, registerClient } from '../support/registered.ts';
 import { running } from '../support/running.ts';
 import { stores } from '../support/stores.ts';
 import { sealedEntries } from './reading.ts';
@@ -128,6 +128,12 @@ for (const store of stores()) {
       expectStatus(await call('PATCH', `/applications/${id}`, { name: 'Hers' }), 404);
       expectStatus(await call('GET', '/applications/app_nothing'), 404);
       expectStatus(await call('POST', '/applications', { name: '' }), 422);
+      // What he was told not to be there his own view of the trail does not tell him of either.
+      const own = expectStatus(await call('GET', '/audit-entries?action=call.refused'), 200).data;
+      assert.deepEqual(
+        own.map(({ target }: { target: { id: string } }) => target.id),
+        ['createRole'],
+      );
       const entries = (await sealedEntries(server.storage)).filter(({ actor_id }) => actor_id === eve.id);
       const refused = entries.filter(({ action }) => action === 'call.refused');
       assert.deepEqual(
@@ -138,6 +144,48 @@ for (const store of stores()) {
         ],
       );
       assert.equal(entries.filter(({ action }) => action === 'role.created').length, 0);
+    });
+
+    test('a browser’s write that its own page did not send is told of', async (t) => {
+      const server = await running(t, store);
+      const { browser, id } = await invited(server);
+      const forged = { origin: 'http://evil.example' };
+      assert.equal((await browser.call('POST', '/applications', { name: 'A' }, forged)).status, 403);
+      assert.equal((await browser.call('POST', '/applications', { name: 'A' }, { 'x-csrf-token': '' })).status, 403);
+      const refused = await server.storage.all(auditEntries, { action: 'call.refused' });
+      assert.deepEqual(
+        refused.map(({ actor_id, target_id }) => [actor_id, target_id]),
+        [
+          [id, 'createApplication'],
+          [id, 'createApplication'],
+        ],
+      );
+    });
+
+    test('changes are told in the admin API’s words: APIs by identifier, roles by name; a hidden one by its member', async (t) => {
+      const server = await running(t, store);
+      const { api, scopes, role } = server.demo;
+      const rights = {
+        permissions: [{ api, scope: scopes[0] }],
+        roles: [role],
+        default_api: api,
+        may_introspect: [api],
+      };
+      const { application_id, client_id } = await registerClient(server, rights);
+      const collection = expectStatus(await server.call('POST', '/collections', { name: 'C', apis: [api] }), 201);
+      const authentication = { method: 'jwt', algorithm: 'HS256', secret: 'a'.repeat(43) };
+      const profile = { application_id, name: 'P', collections: [collection.id], authentication };
+      const path = `/access-profiles/${expectStatus(await server.call('POST', '/access-profiles', profile), 201).id}`;
+      const another = { ...authentication, secret: 'b'.repeat(43) };
+      expectStatus(await server.call('PATCH', path, { authentication: another }), 200);
+      const entries = await server.storage.all(auditEntries);
+      const changes = (action: string, of?: string) =>
+        entries.findLast((entry) => entry.action === action && (of ?? entry.target_id) === entry.target_id)?.changes;
+      const made = changes('client.created', client_id)?.after;
+      assert.deepEqual(Object.fromEntries(Object.keys(rights).map((member) => [member, made?.[member]])), rights);
+      assert.deepEqual(changes('collection.created')?.after, { name: 'C', apis: [api] });
+      assert.deepEqual(changes('access_profile.created')?.after?.['collections'], [collection.id]);
+      assert.deepEqual(changes('access_profile.updated'), { before: {}, after: {}, hidden: ['authentication'] });
     });
 
     test('the entry is in the transaction of its change: both or neither', async (t) => {

@@ -1,7 +1,10 @@
 /** An API key: what is sent as `x-api-key`. The key itself is shown once; what is kept proves it. */
+
 import { z } from 'zod';
 import { AllowedAddresses } from '../access/addresses.ts';
 import { scopeReference } from '../apis/apis.ts';
+import { asPermissions } from '../apis/told-apis.ts';
+import { asRoles } from '../apis/told-roles.ts';
 import { CONTROL_CHARACTERS } from '../control-characters.ts';
 import { Environment, Name, recordShape, StoredPermission } from '../record.ts';
 import type { Table } from '../store.ts';
@@ -76,8 +79,8 @@ export const apiKeys: Table<ApiKey> = {
       environment: 'shown',
       member_id: 'shown',
       for: 'shown',
-      permissions: 'shown',
-      role_ids: 'shown',
+      permissions: asPermissions,
+      role_ids: asRoles,
       resources: 'shown',
       access_profile_id: 'shown',
       allowed_ips: 'shown',

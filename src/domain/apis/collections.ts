@@ -1,7 +1,9 @@
 /** A collection: a named set of APIs. Access profiles cut what their clients and keys may do to collections. */
+
 import { z } from 'zod';
 import { Name, recordShape } from '../record.ts';
 import type { Table } from '../store.ts';
+import { asApis } from './told-apis.ts';
 
 export const Collection = z.object({
   ...recordShape,
@@ -19,7 +21,7 @@ export const collections: Table<Collection> = {
     noun: 'collection',
     members: {
       name: 'shown',
-      api_ids: 'shown',
+      api_ids: asApis,
     },
   },
 };

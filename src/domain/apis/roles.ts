@@ -1,8 +1,10 @@
 /** A role: a named set of scopes, assigned to clients and appearing as `roles` in their tokens. */
+
 import { z } from 'zod';
 import { Description, recordShape, StoredPermission } from '../record.ts';
 import type { Table } from '../store.ts';
 import { scopeReference } from './apis.ts';
+import { asPermissions } from './told-apis.ts';
 
 export const RoleName = z
   .string()
@@ -29,7 +31,7 @@ export const roles: Table<Role> = {
     members: {
       name: 'shown',
       description: 'shown',
-      permissions: 'shown',
+      permissions: asPermissions,
     },
   },
 };

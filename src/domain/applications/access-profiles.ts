@@ -72,7 +72,7 @@ export const accessProfiles: Table<AccessProfile> = {
     members: {
       application_id: 'shown',
       name: 'shown',
-      collection_ids: 'shown',
+      collection_ids: { as: 'collections', value: async (ids) => ids },
       policy_id: 'shown',
       allowed_ips: 'shown',
       authentication: withoutSecret,

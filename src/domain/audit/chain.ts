@@ -37,10 +37,23 @@ export function sequenceOf({ position }: Pick<AuditEntry, 'position'>): number |
   return position === null ? null : Number(position);
 }
 
-/** @returns the SHA-256, hex, over the canonical JSON (RFC 8785) of the entry in its place */
+/** @returns the SHA-256, hex, over the canonical JSON (RFC 8785) of the entry, in its place, as it was sealed */
 export function hashOf(entry: AuditEntry, sequence: number, previous_hash: string | null): string {
-  const { id, at, actor, action, target, changes, details, ip, belongs_to } = entry;
-  const sealed = { sequence, previous_hash, id, at, actor, action, target, changes, details, ip, belongs_to };
+  const { id, at, updated_at: sealed_at, actor, action, target, changes, details, ip, belongs_to } = entry;
+  const sealed = {
+    sequence,
+    previous_hash,
+    id,
+    at,
+    sealed_at,
+    actor,
+    action,
+    target,
+    changes,
+    details,
+    ip,
+    belongs_to,
+  };
   return createHash('sha256')
     .update(canonicalize(sealed) ?? '')
     .digest('hex');
@@ -60,9 +73,9 @@ export async function sealEntries(storage: Storage, now: number): Promise<number
   const writes: Write[] = entries.map((entry) => {
     const previous_hash = hash;
     count += 1;
-    hash = hashOf(entry, count, previous_hash);
-    const sealed = { position: positionOf(count), previous_hash, hash, version: entry.version + 1, updated_at: at };
-    const record: AuditEntry = { ...entry, ...sealed };
+    const placed = { ...entry, position: positionOf(count), previous_hash, version: entry.version + 1, updated_at: at };
+    hash = hashOf(placed, count, previous_hash);
+    const record: AuditEntry = { ...placed, hash };
     return { kind: 'replace', table: auditEntries, record, expected: entry.version, released: [] };
   });
   try {

@@ -13,6 +13,8 @@ export interface RefusedCall {
   readonly method: string;
   readonly path: string;
   readonly reason: string;
+  /** Whether he was told that there is no such thing: then the entry must not tell him otherwise. */
+  readonly isConcealed: boolean;
   readonly detail: string;
 }
 
@@ -20,12 +22,12 @@ const PATH_MAX = 500;
 
 /** Writes what was refused, before the caller is told. */
 export async function recordRefusedCall(storage: Storage, observer: ChangeObserver, call: RefusedCall): Promise<void> {
-  const { principal, address, operation, method, path, reason, detail } = call;
+  const { principal, address, operation, method, path, reason, isConcealed, detail } = call;
   const unit = new Unit({ author: authorOf(principal, address) });
   unit.note({
     action: 'call.refused',
     target: { type: 'operation', id: operation },
-    belongs_to: principal.kind === 'member' ? principal.member_id : null,
+    belongs_to: principal.kind === 'member' && !isConcealed ? principal.member_id : null,
     details: { method, path: path.slice(0, PATH_MAX), reason, detail },
   });
   await unit.commit(storage, observer);

@@ -49,7 +49,7 @@ export class Trail {
 
   /** @param at RFC 3339 @returns the writes that add the entries, in the order in which things were done */
   async writes(storage: Storage, at: string): Promise<Write[]> {
-    const read: ReadRelated = async (table, id) => this.#known(table, id) ?? (await storage.get(table, id));
+    const read = this.#reader(storage);
     const facts: AuditFacts[] = [];
     for (const deed of this.#deeds) {
       const told = await factsOf(deed, { ...this.#author, at }, read);
@@ -60,6 +60,20 @@ export class Trail {
     }
     const unitId = `aud_${randomText(20)}`;
     return facts.map((each, place) => ({ kind: 'insert', table: auditEntries, record: entryOf(unitId, place, each) }));
+  }
+
+  /** Each thing is read once, however many entries tell of it. */
+  #reader(storage: Storage): ReadRelated {
+    const readings = new Map<string, Promise<unknown>>();
+    return async <R extends StoredRecord>(table: Table<R>, id: string) => {
+      const known = this.#known(table, id);
+      if (known !== undefined) return known;
+      const name = `${table.name}/${id}`;
+      const reading = readings.get(name) ?? storage.get(table, id);
+      readings.set(name, reading);
+      // What the table is of, its records are.
+      return (await reading) as R | undefined;
+    };
   }
 
   #known<R extends StoredRecord>(table: Table<R>, id: string): R | undefined {
@@ -76,7 +90,7 @@ async function factsOf(deed: Deed, circumstances: Circumstances, read: ReadRelat
   const audited: Audited<StoredRecord> | undefined = table.audit;
   const record = after ?? before;
   if (audited === undefined || record === undefined) return undefined;
-  const changes = changesOf(audited, before, after);
+  const changes = await changesOf(audited, before, after, read);
   if (isUnremarkable(deed, changes)) return undefined;
   return {
     ...circumstances,
@@ -102,33 +116,46 @@ function verbOf({ before, after }: Deed): string {
   return is === true ? 'enabled' : 'disabled';
 }
 
-function changesOf(
+async function changesOf(
   { members }: Audited<StoredRecord>,
   before: StoredRecord | undefined,
   after: StoredRecord | undefined,
-): AuditChanges {
+  read: ReadRelated,
+): Promise<AuditChanges> {
   const isChange = before !== undefined && after !== undefined;
   const changed = Object.entries<Telling>(members).filter(
     ([member]) => !isChange || !isSame(memberOf(before, member), memberOf(after, member)),
   );
-  return {
-    before: before === undefined ? null : shown(before, changed),
-    after: after === undefined ? null : shown(after, changed),
-    hidden: isChange ? changed.filter(([, telling]) => telling === 'hidden').map(([member]) => member) : [],
-  };
+  const was = before === undefined ? null : await shown(before, changed, read);
+  const is = after === undefined ? null : await shown(after, changed, read);
+  if (!isChange) return { before: was, after: is, hidden: [] };
+  const hidden = changed.filter(([, telling]) => telling === 'hidden').map(([member]) => member);
+  // What changed, but in nothing of what is shown of it.
+  const alike = Object.keys(is ?? {}).filter((member) => isSame(was?.[member], is?.[member]));
+  for (const member of alike) {
+    delete was?.[member];
+    delete is?.[member];
+  }
+  return { before: was, after: is, hidden: [...hidden, ...alike] };
 }
 
 function isSame(one: unknown, other: unknown): boolean {
   return one === other || isDeepStrictEqual(one, other);
 }
 
-function shown(record: StoredRecord, members: readonly [string, Telling][]): Record<string, unknown> {
-  const told = members.flatMap(([member, telling]) => {
+async function shown(
+  record: StoredRecord,
+  members: readonly [string, Telling][],
+  read: ReadRelated,
+): Promise<Record<string, unknown>> {
+  const told: Record<string, unknown> = {};
+  for (const [member, telling] of members) {
     const value = memberOf(record, member) ?? null;
-    if (typeof telling === 'function') return [[member, telling(value)]];
-    return telling === 'shown' ? [[member, value]] : [];
-  });
-  return Object.fromEntries(told);
+    if (telling === 'shown') told[member] = value;
+    if (typeof telling === 'function') told[member] = telling(value) ?? null;
+    if (typeof telling === 'object') told[telling.as] = await telling.value(value, read);
+  }
+  return told;
 }
 
 function memberOf(record: StoredRecord, member: string): unknown {

@@ -66,8 +66,9 @@ function faultAt(
   const altered = (how: string): ChainFault => ({ sequence, kind: 'altered', detail: `entry ${sequence} ${how}` });
   if (entry.previous_hash !== previous) return altered('does not follow the one before it');
   if (entry.hash !== hashOf(entry, sequence, previous)) return altered('is not what was sealed');
-  if (entry.actor_id !== entry.actor.id || entry.target_id !== entry.target.id) {
-    return altered('is filed under another actor or target than it tells of');
+  const { actor, target, at, created_at } = entry;
+  if (entry.actor_id !== actor.id || entry.target_id !== target.id || created_at !== at) {
+    return altered('is filed under another actor, target or time than it tells of');
   }
   const contradicted = checkpoints.find(
     (checkpoint) => checkpoint.count === sequence && checkpoint.hash !== entry.hash,

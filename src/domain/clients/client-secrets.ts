@@ -46,7 +46,7 @@ export const clientSecrets: Table<ClientSecret> = {
       enabled: 'shown',
       hash: 'hidden',
       fingerprint: 'unlogged',
-      sealed_secret: (sealed) => sealed !== null,
+      sealed_secret: { as: 'recoverable', value: async (sealed) => sealed !== null },
       imported: 'unlogged',
       last_used_at: 'unlogged',
       tokens_valid_from: 'unlogged',

@@ -1,6 +1,9 @@
 /** A client: one OAuth client of an application in one environment. Its id is the consumer key. */
+
 import { z } from 'zod';
 import { scopeReference } from '../apis/apis.ts';
+import { asDefaultApi, asMayIntrospect, asPermissions } from '../apis/told-apis.ts';
+import { asRoles } from '../apis/told-roles.ts';
 import { Environment, LifetimeSeconds, recordShape, StoredPermission } from '../record.ts';
 import type { Table } from '../store.ts';
 
@@ -62,12 +65,12 @@ export const clients: Table<Client> = {
       token_endpoint_auth_method: 'shown',
       jwks: 'shown',
       jwks_uri: 'shown',
-      permissions: 'shown',
-      role_ids: 'shown',
-      default_api_id: 'shown',
+      permissions: asPermissions,
+      role_ids: asRoles,
+      default_api_id: asDefaultApi,
       access_profile_id: 'shown',
       token_lifetime_seconds: 'shown',
-      may_introspect_ids: 'shown',
+      may_introspect_ids: asMayIntrospect,
       unknown_scopes: 'shown',
       enabled: 'shown',
       tokens_valid_from: 'unlogged',

@@ -1,5 +1,7 @@
 /** A member: a person who operates Latchkey. */
+
 import { z } from 'zod';
+import { asRoles } from '../apis/told-roles.ts';
 import { CONTROL_CHARACTERS } from '../control-characters.ts';
 import { Name, recordShape } from '../record.ts';
 import type { Table } from '../store.ts';
@@ -47,7 +49,7 @@ export const members: Table<Member> = {
       email: 'shown',
       name: 'shown',
       position: 'shown',
-      role_ids: 'shown',
+      role_ids: asRoles,
       enabled: 'shown',
       password_hash: 'hidden',
     },

@@ -2,8 +2,11 @@
  * An initial access token (RFC 7591 section 1.2): lets a gateway or portal register clients of one application, with
  * rights up to a ceiling. Shown once; what is kept proves it.
  */
+
 import { z } from 'zod';
 import { scopeReference } from '../apis/apis.ts';
+import { asPermissions } from '../apis/told-apis.ts';
+import { asRoles } from '../apis/told-roles.ts';
 import { Environment, Name, recordShape, StoredPermission } from '../record.ts';
 import type { StoredRecord, Table } from '../store.ts';
 
@@ -45,8 +48,8 @@ export const initialAccessTokens: Table<InitialAccessToken> = {
       name: 'shown',
       application_id: 'shown',
       environment: 'shown',
-      permissions: 'shown',
-      role_ids: 'shown',
+      permissions: asPermissions,
+      role_ids: asRoles,
       max_uses: 'shown',
       expires_at: 'shown',
       enabled: 'shown',
