@@ -11,7 +11,9 @@ export const BCRYPT_COST = 10;
 
 // bcrypt reads no further, and stops at a NUL: whatever is longer or holds one would be cut silently.
 const BCRYPT_MAX_BYTES = 72;
-const IMPORTED_WAITING = 32;
+// A client that starts with some requests at once is not refused; and whoever guesses has to know many clients before he
+// shuts out one of whom nobody waits.
+const IMPORTED_WAITING = { all: 1024, each: 8 };
 const IMPORTING_WAITING = 16;
 // Of those about whom nothing is known, who could be anybody and as many as they like.
 const STRANGERS_WAITING = 16;
@@ -19,18 +21,29 @@ const STRANGERS_WAITING = 16;
 /** Whose password is compared: of somebody who is known here, by his device or session, or of a stranger. */
 export type Presenter = 'known' | 'stranger';
 
-/** What is computed: for secrets of ours, for guesses at imported ones, for what is taken over, for passwords. */
-export type Lane = 'client' | 'imported' | 'importing' | Presenter;
+/**
+ * What is computed: for secrets of ours; for imported ones, apart where somebody guesses at the client; for what is taken
+ * over; for passwords.
+ */
+export type Lane = 'client' | ImportedLane | 'importing' | Presenter;
+
+/** Lanes in which each client waits in a row of its own. */
+export type ImportedLane = 'imported' | 'guessed';
 
 export class Hashing {
   readonly #queue: FairQueue<Lane>;
 
-  /** @param maxRunning how many computations at once @param maxWaiting how many wait in a lane, at the most */
+  /** @param maxRunning how many computations at once @param maxWaiting how many wait for secrets of ours, and of the known */
   constructor(maxRunning: number, maxWaiting: number) {
     const stranger = Math.min(STRANGERS_WAITING, maxWaiting);
-    const imported = Math.min(IMPORTED_WAITING, maxWaiting);
-    const importing = IMPORTING_WAITING;
-    this.#queue = new FairQueue(maxRunning, { client: maxWaiting, known: maxWaiting, stranger, imported, importing });
+    this.#queue = new FairQueue(maxRunning, {
+      client: maxWaiting,
+      known: maxWaiting,
+      stranger,
+      imported: IMPORTED_WAITING,
+      guessed: IMPORTED_WAITING,
+      importing: IMPORTING_WAITING,
+    });
   }
 
   get load(): { running: number; waiting: number } {
@@ -49,14 +62,28 @@ export class Hashing {
    * @throws DomainError `busy`
    */
   async isOf(lane: Lane, presented: string, hash: string): Promise<boolean> {
-    // PHP's name for the same algorithm.
-    return await this.#queue.run(lane, () => bcrypt.compare(presented, hash.replace(/^\$2y\$/, '$2b$')));
+    return await this.#queue.run(lane, () => compare(presented, hash));
   }
 
-  /** Does the work, which is not bcrypt's, when it is the lane's turn. @throws DomainError `busy` */
-  async run<T>(lane: Lane, work: () => Promise<T>): Promise<T> {
-    return await this.#queue.run(lane, work);
+  /**
+   * Compares what is presented for an imported secret, when it is the lane's turn and the client's in it.
+   * @param isOf does it where the hash is not bcrypt's
+   * @throws DomainError `busy`
+   */
+  async isImported(
+    lane: ImportedLane,
+    clientId: string,
+    presented: string,
+    hash: string,
+    isOf: (presented: string) => Promise<boolean> = (it) => compare(it, hash),
+  ): Promise<boolean> {
+    return await this.#queue.run(lane, () => isOf(presented), clientId);
   }
+}
+
+async function compare(presented: string, hash: string): Promise<boolean> {
+  // PHP's name for the same algorithm.
+  return await bcrypt.compare(presented, hash.replace(/^\$2y\$/, '$2b$'));
 }
 
 /** @returns whether bcrypt reads all of it */

@@ -8,10 +8,12 @@ import { promisify } from 'node:util';
 const ITERATIONS_MAX = 1_000_000;
 const MEMORY_MAX_KIB = 256 * 1024;
 const PASSES_MAX = 10;
+// What argon2 fills in all, KiB times passes: each alone at its most would be three times as long as anything else.
+const FILLED_MAX_KIB = 2 ** 20;
 const LANES_MAX = 16;
 const BCRYPT_COST_MAX = 14;
 // Blocks of 128 bytes that scrypt goes over in all: about as long as PBKDF2 at its most.
-const SCRYPT_BLOCKS_MAX = 2 ** 22;
+const SCRYPT_BLOCKS_MAX = 2 ** 21;
 const SALT_MAX_BYTES = 64;
 const HASH_MIN_BYTES = 16;
 const HASH_MAX_BYTES = 64;
@@ -72,6 +74,7 @@ function argon2Hash({ name, version, parameters, salt, hash }: Parts): ImportedH
   const parallelism = within('p', parameters['p'], 1, LANES_MAX);
   const memory = within('m', parameters['m'], 8 * parallelism, MEMORY_MAX_KIB);
   const passes = within('t', parameters['t'], 1, PASSES_MAX);
+  if (memory * passes > FILLED_MAX_KIB) throw new UnusableHash(`must have m times t up to ${FILLED_MAX_KIB}`);
   const algorithm = name as 'argon2id' | 'argon2i' | 'argon2d';
   const compute = promisify(argon2);
   return comparing('argon2', hash, (message) =>
@@ -83,8 +86,11 @@ function scryptHash({ parameters, salt, hash }: Parts): ImportedHash {
   const N = 2 ** within('ln', parameters['ln'], 1, 21);
   const r = within('r', parameters['r'], 1, 64);
   const p = within('p', parameters['p'], 1, LANES_MAX);
+  // RFC 7914 section 6; whoever computes it refuses it only then.
+  if (N >= 2 ** (16 * r)) throw new UnusableHash('must have ln of less than 16 times r');
   if (N * r * 128 > MEMORY_MAX_KIB * 1024) throw new UnusableHash('would need more than 256 MiB (ln, r)');
-  if (N * r * p > SCRYPT_BLOCKS_MAX) throw new UnusableHash('would take too long (ln, r, p)');
+  if (N * r * p > SCRYPT_BLOCKS_MAX)
+    throw new UnusableHash('would take too long (2^ln times r times p is more than 2^21)');
   const options = { N, r, p, maxmem: 128 * r * (N + p + 2) + 1024 };
   const compute = (secret: string) =>
     new Promise<Buffer>((resolve, reject) =>

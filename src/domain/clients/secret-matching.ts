@@ -1,7 +1,6 @@
 /** Finds which of a client's secrets was presented: by what is remembered, by tag and fingerprint, at last by hash. */
 import { createSecretKey, randomBytes } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
-import { DomainError } from '../errors.ts';
 import { type ClientSecret, isLive } from './client-secrets.ts';
 import { type Hashing, isHashable } from './hashing.ts';
 import { readImportedHash } from './imported-hash.ts';
@@ -10,8 +9,8 @@ import { hintOf, isSame, keyedHash, type SecretMarks } from './secret-marks.ts';
 const REMEMBERED = 10_000;
 // What other hashes than bcrypt are asked about.
 const PRESENTED_MAX_BYTES = 1024;
-// Whose guesses at one imported client go on at once: more of them wait for none of the others.
-const GUESSES_PER_CLIENT = 4;
+// For how long others go before the clients that somebody guesses at: whoever goes on guessing starts it anew.
+const GUESSED_MS = 60_000;
 
 export class SecretMatching {
   readonly #marks: SecretMarks;
@@ -20,7 +19,8 @@ export class SecretMatching {
   readonly #processKey = createSecretKey(randomBytes(32));
   readonly #verified = new LRUCache<string, string>({ max: REMEMBERED });
   readonly #underWay = new Map<string, Promise<string | undefined>>();
-  readonly #guesses = new Map<string, number>();
+  /** Imported clients for which a wrong secret came lately. */
+  readonly #guessedAt = new LRUCache<string, true>({ max: REMEMBERED, ttl: GUESSED_MS });
 
   constructor(marks: SecretMarks, hashing: Hashing) {
     this.#marks = marks;
@@ -66,17 +66,17 @@ export class SecretMatching {
     // One computation however many requests present the same secret at once.
     let underWay = this.#underWay.get(memory);
     if (underWay === undefined) {
-      underWay = this.#compareAll(presented, hashed);
+      underWay = this.#compareAll(clientId, presented, hashed).finally(() => this.#underWay.delete(memory));
       this.#underWay.set(memory, underWay);
     }
-    try {
-      return await underWay;
-    } finally {
-      this.#underWay.delete(memory);
-    }
+    return await underWay;
   }
 
-  async #compareAll(presented: string, candidates: readonly ClientSecret[]): Promise<string | undefined> {
+  async #compareAll(
+    clientId: string,
+    presented: string,
+    candidates: readonly ClientSecret[],
+  ): Promise<string | undefined> {
     for (const candidate of candidates) {
       const { id, hash, imported } = candidate;
       const matches = imported
@@ -84,25 +84,19 @@ export class SecretMatching {
         : await this.#hashing.isOf('client', presented, hash);
       if (matches) return id;
     }
+    if (candidates.some(({ imported }) => imported)) this.#guessedAt.set(clientId, true);
     return undefined;
   }
 
-  /** Guesses at what has no tag cost a computation each: they wait in a lane of their own, a few for each client. */
+  /**
+   * Guesses at what has no tag cost a computation each: clients take turns, and those that nobody guesses at have a lane
+   * without the others.
+   */
   async #isImported(presented: string, { client_id, hash }: ClientSecret): Promise<boolean> {
     const { isOf } = readImportedHash(hash);
     if (isOf === undefined && !isHashable(presented)) return false;
-    const before = this.#guesses.get(client_id) ?? 0;
-    if (before >= GUESSES_PER_CLIENT)
-      throw new DomainError('busy', 'Too many secrets of this client are being checked.');
-    this.#guesses.set(client_id, before + 1);
-    try {
-      if (isOf === undefined) return await this.#hashing.isOf('imported', presented, hash);
-      return await this.#hashing.run('imported', () => isOf(presented));
-    } finally {
-      const after = (this.#guesses.get(client_id) ?? 1) - 1;
-      if (after === 0) this.#guesses.delete(client_id);
-      else this.#guesses.set(client_id, after);
-    }
+    const lane = this.#guessedAt.has(client_id) ? 'guessed' : 'imported';
+    return await this.#hashing.isImported(lane, client_id, presented, hash, isOf);
   }
 }
 

@@ -62,6 +62,19 @@ test('every kind of hash that is taken knows its secret and no other', async () 
   }
 });
 
+test('scrypt is computed wherever its costs are taken, also at the edges of them', async () => {
+  for (const [ln, r, p] of [
+    [15, 1, 16],
+    [1, 64, 16],
+    [1, 1, 1],
+  ] as const) {
+    const N = 2 ** ln;
+    const maxmem = 128 * r * (N + p + 2);
+    const text = phcString('scrypt', { ln, r, p }, scryptSync(SECRET, SALT, 32, { N, r, p, maxmem }));
+    assert.equal(await readImportedHash(text).isOf?.(SECRET), true, text);
+  }
+});
+
 test('the test vectors of others come out right', async () => {
   // RFC 7914 sections 12 and 11.
   const N16384 =
@@ -110,10 +123,14 @@ test('what would cost too much, or is no hash, is refused before anything is com
     `$argon2id$v=19$m=262145,t=2,p=1$${salt}$${hash}`,
     `$argon2id$v=19$m=1024,t=11,p=1$${salt}$${hash}`,
     `$argon2id$v=19$m=1024,t=1,p=17$${salt}$${hash}`,
+    `$argon2id$v=19$m=262144,t=5,p=1$${salt}$${hash}`,
+    `$argon2id$v=19$m=104858,t=10,p=1$${salt}$${hash}`,
     `$argon2id$v=16$m=1024,t=1,p=1$${salt}$${hash}`,
     `$argon2id$v=19$m=1024,t=1$${salt}$${hash}`,
     `$scrypt$ln=22,r=8,p=1$${salt}$${hash}`,
     `$scrypt$ln=19,r=8,p=1$${salt}$${hash}`,
+    `$scrypt$ln=18,r=8,p=2$${salt}$${hash}`,
+    `$scrypt$ln=16,r=1,p=1$${salt}$${hash}`,
     `$scrypt$ln=17,r=8,p=16$${salt}$${hash}`,
     `$sha256$${unpadded(Buffer.alloc(31))}`,
     `$pbkdf2-sha256$i=1000$${unpadded(Buffer.alloc(65))}$${hash}`,
@@ -128,4 +145,24 @@ test('what would cost too much, or is no hash, is refused before anything is com
   const begun = performance.now();
   for (const text of texts) assert.throws(() => readImportedHash(text), UnusableHash, text);
   assert.ok(performance.now() - begun < 200);
+});
+
+test('what costs as much as is allowed, and what others recommend, is taken', () => {
+  const hash = unpadded(Buffer.alloc(32));
+  const salt = unpadded(SALT);
+  for (const text of [
+    `$argon2id$v=19$m=262144,t=4,p=4$${salt}$${hash}`,
+    `$argon2id$v=19$m=104857,t=10,p=1$${salt}$${hash}`,
+    // OWASP's.
+    `$argon2id$v=19$m=19456,t=2,p=1$${salt}$${hash}`,
+    `$argon2id$v=19$m=47104,t=1,p=1$${salt}$${hash}`,
+    `$scrypt$ln=17,r=8,p=1$${salt}$${hash}`,
+    `$scrypt$ln=18,r=8,p=1$${salt}$${hash}`,
+    `$scrypt$ln=13,r=8,p=10$${salt}$${hash}`,
+    `$pbkdf2-sha256$i=600000$${salt}$${hash}`,
+    // RFC 9106's, the second.
+    `$argon2id$v=19$m=65536,t=3,p=4$${salt}$${hash}`,
+  ]) {
+    assert.ok(readImportedHash(text).isOf, text);
+  }
 });

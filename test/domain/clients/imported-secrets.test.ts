@@ -32,6 +32,9 @@ function quick(secret: string): string {
   return `$sha256$${createHash('sha256').update(secret).digest('base64')}`;
 }
 
+/** Of `LONG`, in some milliseconds: long enough for others to wait. */
+const SLOW = `$pbkdf2-sha256$i=1000$c2FsdA$${pbkdf2Sync(LONG, 'salt', 1000, 32, 'sha256').toString('base64').replace('=', '')}`;
+
 test('an imported secret is found by its hash, however it was made; a wrong one is not', async () => {
   const secrets = new Secrets(KEYS, 1, 10);
   const pbkdf2 = pbkdf2Sync(LONG, 'salt', 1000, 32, 'sha512').toString('base64').replace('=', '');
@@ -112,7 +115,7 @@ test('guesses at imported clients are refused as busy, and keep neither minted s
     guessed += 1;
   });
   const settled = Promise.allSettled(guesses);
-  assert.deepEqual(secrets.load, { running: 1, waiting: 3 });
+  assert.deepEqual(secrets.load, { running: 1, waiting: 8 });
   const other = { ...slow, id: 'sec_2', client_id: 'another-client' };
   const [minted, found] = await Promise.all([
     secrets.mint('cli_1'),
@@ -122,5 +125,57 @@ test('guesses at imported clients are refused as busy, and keep neither minted s
   assert.equal(found?.id, 'sec_2');
   assert.ok(guessed <= 4, `${guessed} guesses went first`);
   const refused = (await settled).flatMap((outcome) => (outcome.status === 'rejected' ? [outcome.reason.kind] : []));
-  assert.deepEqual(refused, Array(196).fill('busy'));
+  assert.deepEqual(refused, Array(191).fill('busy'));
+});
+
+test('guesses at sixty imported clients refuse no other’s true secret: it has its turn among them, and the first once they are known', async () => {
+  const secrets = new Secrets(KEYS, 1, 64);
+  const turns: string[] = [];
+  const present = async (client_id: string, secret: string) => {
+    const found = await secrets.match(client_id, secret, [imported(SLOW, { client_id })], NOW);
+    turns.push(client_id);
+    return found?.id;
+  };
+  const guesses = (round: number) =>
+    Array.from({ length: 240 }, (_, index) => present(`attacked-${index % 60}`, `guess ${round} ${index}`));
+  for (const [round, before] of [61, 3].entries()) {
+    turns.length = 0;
+    const all = guesses(round);
+    assert.deepEqual(secrets.load, { running: 1, waiting: 239 });
+    assert.equal(await present(`victim-${round}`, LONG), 'sec_1');
+    const turn = turns.indexOf(`victim-${round}`);
+    assert.ok(turn <= before, `${turn} guesses went first`);
+    assert.ok((await Promise.all(all)).every((found) => found === undefined));
+  }
+});
+
+test('guesses at more clients than there is room for take each other’s places, and none of who has one', async () => {
+  const secrets = new Secrets(KEYS, 1, 64);
+  const present = (client_id: string, secret: string) =>
+    secrets.match(client_id, secret, [imported(SLOW, { client_id })], NOW);
+  const guesses = Array.from({ length: 8 * 200 }, (_, index) => present(`attacked-${index % 200}`, `guess ${index}`));
+  const settled = Promise.allSettled(guesses);
+  assert.equal(secrets.load.waiting, 1024);
+  assert.equal((await present('victim-000', LONG))?.id, 'sec_1');
+  const refused = (await settled).filter(({ status }) => status === 'rejected');
+  assert.equal(refused.length, 8 * 200 - 1024, 'one runs, and one made room');
+});
+
+test('a client that starts with some requests at once is not refused, whether its secret is right or wrong', async () => {
+  for (const hash of [imported(SLOW), imported(bcrypt.hashSync(LONG, 4))]) {
+    const secrets = new Secrets(KEYS, 1, 64);
+    const right = await Promise.all(Array.from({ length: 100 }, () => secrets.match(CLIENT, LONG, [hash], NOW)));
+    assert.ok(right.every((found) => found?.id === 'sec_1'));
+    const wrong = Array.from({ length: 8 }, (_, index) => secrets.match(CLIENT, `wrong ${index}`, [hash], NOW));
+    assert.ok((await Promise.all(wrong)).every((found) => found === undefined));
+  }
+});
+
+test('the same secret of an imported client, presented many times at once, is computed once, also a wrong one', async () => {
+  const secrets = new Secrets(KEYS, 1, 64);
+  for (const presented of [LONG, 'wrong']) {
+    const asked = Array.from({ length: 50 }, () => secrets.match(CLIENT, presented, [imported(SLOW)], NOW));
+    assert.deepEqual(secrets.load, { running: 1, waiting: 0 });
+    await Promise.all(asked);
+  }
 });
