@@ -19,5 +19,7 @@ export const TAG_DESCRIPTIONS: Readonly<Record<string, string>> = {
   'Signing key': 'Signs tokens: announced, signing, retained, removed.',
   Revocation: 'Ends tokens before their time.',
   Usage: 'How often what was used, hour by hour.',
+  Webhook: 'An address to which audit entries are sent as they are sealed, signed.',
+  'Webhook delivery': 'What became of one audit entry that was to be sent to a webhook.',
   'Audit entry': 'What was done, by whom, in a chain that shows what was taken out of it.',
 };

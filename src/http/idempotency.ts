@@ -138,7 +138,7 @@ async function demandSecret(storage: Storage, secretId: string | null): Promise<
   if (secretId === null || (await isStillShown(storage, secretId))) return;
   throw new DomainError(
     'conflict',
-    'This was done, but the secret that the answer showed has been deleted or replaced.',
+    'This was done, but the secret in its answer is shown no more: since then it was deleted, replaced, disabled or forgotten, or has expired.',
   );
 }
 

@@ -95,7 +95,8 @@ for (const store of stores()) {
     test('no client changes its own record, its application or its secrets, whatever its scopes', async (t) => {
       const a = await admin(t, store);
       const { application, client } = await furnish(a);
-      const [secret] = (await a.must(200, 'GET', `/clients/${client.id}/secrets`)).data;
+      const secret = await a.must(201, 'POST', `/clients/${client.id}/secrets`, { recoverable: true });
+      const before = (await a.must(200, 'GET', `/clients/${client.id}/secrets`)).data;
       const scopes = operations.flatMap(({ scope }) => scope ?? []);
       for (const bearer of [
         a.machine(scopes, [], client.id),
@@ -105,13 +106,22 @@ for (const store of stores()) {
           ['PATCH', `/clients/${client.id}`, { token_lifetime_seconds: 5 }],
           ['DELETE', `/clients/${client.id}`],
           ['PATCH', `/clients/${client.id}/secrets/${secret.id}`, { label: 'mine' }],
+          ['POST', `/clients/${client.id}/secrets`, {}],
+          ['POST', `/clients/${client.id}/secrets`, { recoverable: true }],
+          ['POST', `/clients/${client.id}/secrets/rotate`, {}],
+          ['POST', `/clients/${client.id}/secrets/${secret.id}/rotate`, {}],
+          ['POST', `/clients/${client.id}/secrets/${secret.id}/reveal`],
+          ['PATCH', `/clients/${client.id}/secrets/${secret.id}`, { recoverable: false }],
           ['DELETE', `/clients/${client.id}/secrets/${secret.id}`],
           ['PATCH', `/applications/${application.id}`, { name: 'mine' }],
           ['DELETE', `/applications/${application.id}`],
         ] as const) {
-          assert.equal((await a.call(method, path, body, { bearer })).status, 403, `${method} ${path}`);
+          const { status, body: problem } = await a.call(method, path, body, { bearer });
+          assert.equal(status, 403, `${method} ${path}`);
+          assert.match(problem.detail, /^A client does not change its own record/, `${method} ${path}`);
         }
       }
+      assert.deepEqual((await a.must(200, 'GET', `/clients/${client.id}/secrets`)).data, before);
     });
   });
 }

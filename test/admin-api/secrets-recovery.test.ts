@@ -138,6 +138,8 @@ for (const store of stores()) {
         const replayed = await reveal();
         assert.equal(replayed.status, status, replayed.text);
         assert.ok(!replayed.text.includes(kept.client_secret));
+        if (status === 409)
+          assert.match(replayed.body.detail, /deleted, replaced, disabled or forgotten, or has expired/);
       }
     });
 
@@ -174,7 +176,8 @@ for (const store of stores()) {
         200,
       ).data;
       await refused(may, adminSecret, 403);
-      await refused(server.call, adminSecret, 409);
+      await refused(server.call, adminSecret, 403);
+      await refused(await signedIn(server, owner), adminSecret, 409);
     });
 
     test('each time is told in the audit trail, with who it was; what was refused is not told as shown', async (t) => {

@@ -37,6 +37,8 @@ for (const store of stores()) {
         { api_key_id: null, count: 8 },
         { api_key_id: 'key_1', count: 4 },
       ]);
+      assert.deepEqual(await data('key'), await data('api_key'));
+      assert.deepEqual(await data('outcome,%20key'), await data('outcome,api_key'));
       assert.deepEqual(await data('api,kind'), [
         { api: 'https://a', kind: 'token', count: 8 },
         { api: 'https://b', kind: 'verdict', count: 4 },
@@ -121,6 +123,7 @@ for (const store of stores()) {
       );
       const places = new Set(wrong.map((text: string) => text.split(':')[0]));
       assert.deepEqual([...places].sort(), ['api', 'bogus', 'by', 'from', 'kind', 'to']);
+      assert.deepEqual(await named('by=key,api_key'), ['by: names api_key more than once']);
       assert.deepEqual(await named('by='), [`by: cannot be "": only ${all}`]);
       for (const [query, parameter] of [
         ['from=2026-11-21T08:00:00Z&to=2026-11-21T08:00:00Z', 'from'],

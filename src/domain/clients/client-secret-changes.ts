@@ -148,6 +148,7 @@ function recoveryOf(
 }
 
 async function demandNewSecret(work: Work, client: Client): Promise<void> {
+  demandForeign(work.principal, client.id);
   if (!isSecretBased(client)) {
     throw new DomainError('conflict', 'This client signs its assertions (private_key_jwt): it has no secrets.');
   }

@@ -3,7 +3,7 @@
  * client's rights can be shown it again.
  */
 import { demandEndWithinKey } from '../access/key-expiry.ts';
-import { demandRightsOf } from '../access/may-grant.ts';
+import { demandForeign, demandRightsOf } from '../access/may-grant.ts';
 import { DomainError, type Mistake } from '../errors.ts';
 import type { Place, Sealer } from '../installation/sealing.ts';
 import type { Work } from '../work.ts';
@@ -65,6 +65,7 @@ export async function revealSecret(
   secret: ClientSecret,
 ): Promise<string> {
   const { unit, principal, services } = work;
+  demandForeign(principal, client.id);
   await demandRightsOf(work, [client], '');
   demandEndWithinKey(principal, secret.expires_at, '');
   const { sealed_secret } = secret;

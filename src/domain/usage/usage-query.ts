@@ -7,19 +7,22 @@ import { HOUR_MS, hourOf, USAGE_KINDS } from './usage.ts';
 export const DIMENSIONS = ['application', 'client', 'api_key', 'api', 'kind', 'outcome', 'hour', 'day'] as const;
 export type Dimension = (typeof DIMENSIONS)[number];
 
+/** Other words for them; the answer is the same. */
+const SYNONYMS: Readonly<Record<string, Dimension>> = { key: 'api_key' };
+
 const DAYS_MAX = 92;
 const HOURS_DEFAULT = 24;
 // Beyond, times are written with more digits than RFC 3339 has.
 const LATEST = Date.parse('9999-12-31T23:00:00.000Z');
 
-const ONE = ` *(?:${DIMENSIONS.join('|')}) *`;
+const ONE = ` *(?:${[...DIMENSIONS, ...Object.keys(SYNONYMS)].join('|')}) *`;
 const SEVERAL = `^${ONE}(?:,${ONE})*$`;
 
 const By = z
   .string()
   .max(200)
   .transform((text, context): Dimension[] => {
-    const names = text.split(',').map((name) => name.trim());
+    const names = text.split(',').map((name) => dimensionNamed(name.trim()));
     const known = names.filter(isDimension);
     for (const name of new Set(names)) {
       if (!isDimension(name)) context.addIssue(`cannot be "${name}": only ${DIMENSIONS.join(', ')}`);
@@ -29,7 +32,7 @@ const By = z
   })
   .optional()
   .meta({
-    description: `Several are separated by commas, of ${DIMENSIONS.join(', ')}; left out: one count of all.`,
+    description: `Several are separated by commas, of ${DIMENSIONS.join(', ')}; left out: one count of all. \`key\` is another word for \`api_key\`.`,
     examples: ['client,outcome'],
     override: { type: 'string', maxLength: 200, pattern: SEVERAL },
   });
@@ -79,6 +82,10 @@ export function usageMistakes(query: Partial<UsageQuery>, now: number): Mistake[
   if (from >= to) return [{ parameter, detail: 'must be before `to`, which is now where it is left out' }];
   if (to - from <= DAYS_MAX * 24 * HOUR_MS) return [];
   return [{ parameter, detail: `must be at most ${DAYS_MAX} days before \`to\`, which is now where it is left out` }];
+}
+
+function dimensionNamed(word: string): string {
+  return (Object.hasOwn(SYNONYMS, word) && SYNONYMS[word]) || word;
 }
 
 function isDimension(name: string): name is Dimension {
