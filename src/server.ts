@@ -132,8 +132,11 @@ export async function createServer(parts: ServerParts): Promise<Server> {
     sealer,
     fetch: createOutgoing({ allow: config.outgoingAllow, remembersFailures: false }),
     delays: parts.webhookRetryDelays ?? RETRY_DELAYS,
-    onDead: ({ id, webhook_id, action, last_status, last_error }) =>
-      logger.warn({ event: 'webhook.dead', delivery_id: id, webhook_id, action, last_status, last_error }),
+    onTried: ({ id, webhook_id, action, state, last_status, last_error }) => {
+      metrics.webhookTried(state === 'pending' ? 'failed' : state);
+      if (state !== 'dead') return;
+      logger.warn({ event: 'webhook.dead', delivery_id: id, webhook_id, action, last_status, last_error });
+    },
     onError,
   });
 

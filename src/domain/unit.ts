@@ -39,6 +39,7 @@ export class Unit {
   readonly now: number;
   readonly #writes: Write[] = [];
   readonly #trail: Trail;
+  readonly #after: (() => Promise<void>)[] = [];
 
   /**
    * @param author who is behind it, for the audit trail; the server itself where left out
@@ -98,6 +99,14 @@ export class Unit {
   }
 
   /**
+   * Has something tidied up once this is committed. Not a part of it: it may fail, or be cut off, and nobody hears of it,
+   * so that only what would go by itself sooner or later is left to it.
+   */
+  afterwards(tidy: () => Promise<void>): void {
+    this.#after.push(tidy);
+  }
+
+  /**
    * Commits everything added, once.
    * @throws DomainError `conflict` for a duplicate or for what is still referred to
    * @throws StaleError where something read has changed: run the request again in a new unit
@@ -113,6 +122,7 @@ export class Unit {
       throw this.#explained(error);
     }
     await observer(changes);
+    await Promise.allSettled(this.#after.map((tidy) => tidy()));
   }
 
   #explained(error: unknown): unknown {

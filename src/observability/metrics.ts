@@ -22,6 +22,7 @@ export interface Metrics {
   /** @param verdict `allowed`, or the reason why not */
   judged(verdict: string): void;
   unauthenticatedRefusal(surface: string): void;
+  webhookTried(outcome: 'delivered' | 'failed' | 'dead'): void;
 }
 
 /** @returns this process's metrics, with those of Node and the process among them. */
@@ -66,6 +67,12 @@ export function createMetrics(sources: MetricsSources): Metrics {
     labelNames: ['surface'],
     registers,
   });
+  const deliveries = new Counter({
+    name: 'latchkey_webhook_deliveries_total',
+    help: 'Attempts to deliver to webhooks: delivered, failed and to be tried again, or dead, which is given up.',
+    labelNames: ['outcome'],
+    registers,
+  });
   new Gauge({
     name: 'latchkey_bcrypt_running',
     help: 'Secret comparisons that run now.',
@@ -102,6 +109,7 @@ export function createMetrics(sources: MetricsSources): Metrics {
     introspected: (active) => introspections.inc({ active: String(active) }),
     judged: (verdict) => verdicts.inc({ verdict }),
     unauthenticatedRefusal: (surface) => refusals.inc({ surface }),
+    webhookTried: (outcome) => deliveries.inc({ outcome }),
   };
 }
 

@@ -10,6 +10,7 @@ test('everything counted and asked for is rendered for Prometheus', async () => 
   metrics.tokenIssued('invalid_scope');
   metrics.introspected(true);
   metrics.unauthenticatedRefusal('token');
+  metrics.webhookTried('dead');
   const { contentType, body } = await renderAlone(metrics.registry)();
   assert.match(contentType, /^text\/plain; version=/);
   for (const line of [
@@ -19,6 +20,7 @@ test('everything counted and asked for is rendered for Prometheus', async () => 
     'latchkey_tokens_issued_total{outcome="invalid_scope"} 1',
     'latchkey_introspections_total{active="true"} 1',
     'latchkey_unauthenticated_refusals_total{surface="token"} 1',
+    'latchkey_webhook_deliveries_total{outcome="dead"} 1',
     'latchkey_bcrypt_running 2',
     'latchkey_bcrypt_waiting 5',
     'latchkey_feed_seconds_since_heard 0.5',

@@ -1,5 +1,6 @@
 /** Receivers that are slow, wrong, elsewhere or gone lose no event, and hold up nobody else. */
 import assert from 'node:assert/strict';
+import type { ServerResponse } from 'node:http';
 import { describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { sealedEntries } from '../audit/reading.ts';
@@ -122,6 +123,28 @@ for (const store of stores()) {
       assert.deepEqual([delivery.state, delivery.last_error, delivery.attempts], ['dead', 'gone', 1]);
       const told = (await sealedEntries(server.storage)).find(({ action }) => action === 'webhook.disabled');
       assert.deepEqual([told?.target.id, told?.actor], [id, { type: 'system', id: 'webhooks', api_key_id: null }]);
+    });
+
+    test('of several answered 410 at the same moment none is taken for untried', async (t) => {
+      const server = await running(t, store, LOOPBACK, SOON);
+      const receiving = await receiver(t);
+      const held: ServerResponse[] = [];
+      receiving.answer = (_, response) => {
+        held.push(response);
+        if (held.length === 3) for (const one of held) one.writeHead(410).end();
+      };
+      const { id } = await registerWebhook(server, receiving.url);
+      await makeEvents(server, 3);
+      await until('its end', async () => (await server.call('GET', `/webhooks/${id}`)).body.enabled === false);
+      const found = await until('their ends', async () => {
+        const dead = await deliveriesOf(server, id, '&state=dead');
+        return dead.length === 3 && dead;
+      });
+      for (const { last_error, last_status, attempts } of found) {
+        assert.deepEqual([last_error, last_status, attempts], ['gone', 410, 1]);
+      }
+      const told = (await sealedEntries(server.storage)).filter(({ action }) => action === 'webhook.disabled');
+      assert.equal(told.length, 1);
     });
 
     test('a private address is not called where the operator does not allow it', async (t) => {

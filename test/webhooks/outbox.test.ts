@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { describe, type TestContext, test } from 'node:test';
 import { auditEntries } from '../../src/domain/audit/audit-entries.ts';
 import { sealEntries } from '../../src/domain/audit/chain.ts';
-import type { Storage } from '../../src/domain/store.ts';
+import type { Storage, Write } from '../../src/domain/store.ts';
 import { Unit } from '../../src/domain/unit.ts';
 import { outboxCursors, webhookDeliveries } from '../../src/domain/webhooks/deliveries.ts';
 import { fillOutbox } from '../../src/domain/webhooks/outbox.ts';
@@ -75,6 +75,20 @@ for (const store of stores()) {
       assert.deepEqual([await made(storage), await storage.all(outboxCursors)], [[], []]);
       assert.equal(await fillOutbox(storage, Date.now()), 5);
       assert.deepEqual((await made(storage)).sort(), await expected(storage, ['whk_one']));
+    });
+
+    test('for a webhook that is deleted while its deliveries are made none is left', async (t) => {
+      const storage = await opened(t, ['whk_one', 'whk_two']);
+      await sealed(storage, 5);
+      const commit = storage.commit.bind(storage);
+      const late = t.mock.method(storage, 'commit', async (writes: readonly Write[]) => {
+        late.mock.restore();
+        await commit([{ kind: 'remove', table: webhooks, id: 'whk_one', expected: 1 }]);
+        return await commit(writes);
+      });
+      assert.equal(await fillOutbox(storage, Date.now()), 0);
+      assert.equal(await fillOutbox(storage, Date.now()), 5);
+      assert.deepEqual((await made(storage)).sort(), await expected(storage, ['whk_two']));
     });
 
     test('a long trail is looked through in blocks, and what nobody asks for leaves nothing', async (t) => {

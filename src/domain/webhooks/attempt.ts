@@ -24,8 +24,8 @@ export interface AttemptParts {
   readonly callOut: CallOut;
   /** Milliseconds after each failed attempt until the next. */
   readonly delays: readonly number[];
-  /** Told of each delivery that is given up. */
-  readonly onDead: (delivery: WebhookDelivery) => void;
+  /** Told of each delivery as an attempt leaves it: `pending` where it failed and is to be tried again. */
+  readonly onTried: (delivery: WebhookDelivery) => void;
 }
 
 const GONE = 410;
@@ -68,23 +68,40 @@ async function bodyOf(storage: Storage, webhook: Webhook, { event_id }: WebhookD
 }
 
 async function settle(
-  { storage, observer, delays, onDead }: AttemptParts,
+  parts: AttemptParts,
   webhook: Webhook,
   delivery: WebhookDelivery,
   outcome: CallOutcome,
 ): Promise<void> {
+  const { storage, observer, delays, onTried } = parts;
   const unit = new Unit({ author: systemAuthor('webhooks') });
   const after = unit.replace(webhookDeliveries, delivery, consequence(delivery, outcome, unit.now, delays));
   // RFC 9110 section 15.5.11: who answers so wants no more of it.
-  if ('status' in outcome && outcome.status === GONE) unit.replace(webhooks, webhook, { enabled: false });
+  const isGone = 'status' in outcome && outcome.status === GONE;
+  if (isGone && webhook.enabled) unit.replace(webhooks, webhook, { enabled: false });
   try {
     await unit.commit(storage, observer);
   } catch (error) {
-    // Replayed or deleted meanwhile, or tried by another node too: whoever was first is right.
-    if (error instanceof StaleError) return;
-    throw error;
+    if (!(error instanceof StaleError)) throw error;
+    const current = await unchangedMeanwhile(storage, webhook, delivery);
+    return current && (await settle(parts, current, delivery, outcome));
   }
-  if (after.state === 'dead') onDead(after);
+  onTried(after);
+}
+
+/**
+ * Replayed or deleted meanwhile, or tried by another node too: whoever was first is right. What another address
+ * answered says nothing of the one that it was changed to.
+ * @returns the webhook as it is now, where it is only that which has changed: disabled by another delivery's answer
+ */
+async function unchangedMeanwhile(
+  storage: Storage,
+  { id, url }: Webhook,
+  { id: deliveryId, version }: WebhookDelivery,
+): Promise<Webhook | undefined> {
+  if ((await storage.get(webhookDeliveries, deliveryId))?.version !== version) return undefined;
+  const current = await storage.get(webhooks, id);
+  return current?.url === url ? current : undefined;
 }
 
 function consequence(

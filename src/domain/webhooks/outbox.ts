@@ -43,7 +43,7 @@ export async function fillOutbox(storage: Storage, now: number): Promise<number>
     return { kind: 'insert', table: webhookDeliveries, record };
   });
   try {
-    await storage.commit([cursorWrite(cursor, to, now), ...inserts]);
+    await storage.commit([cursorWrite(cursor, to, now), ...inserts, ...requirements(enabled, orders)]);
     return to - from;
   } catch (error) {
     if (error instanceof StaleError || error instanceof DuplicateError) return 0;
@@ -72,6 +72,13 @@ async function ordersBetween(
 function isFor(webhook: Webhook, entry: AuditEntry, audience: Audience): boolean {
   const isItsTest = entry.action === TESTED && entry.target.id === webhook.id;
   return (isItsTest || asksFor(webhook.events, entry.action)) && audience(webhook, entry);
+}
+
+/** What is deleted meanwhile leaves no delivery behind. */
+function requirements(enabled: readonly Webhook[], orders: readonly DeliveryOrder[]): Write[] {
+  const ordered = new Set(orders.map(({ webhook_id }) => webhook_id));
+  const used = enabled.filter(({ id }) => ordered.has(id));
+  return used.map(({ id, version }) => ({ kind: 'require', table: webhooks, id, expected: version }));
 }
 
 function cursorWrite(before: OutboxCursor | undefined, sequence: number, now: number): Write {

@@ -8,6 +8,7 @@ import type { Sealer } from '../installation/sealing.ts';
 import { changesNothing, definedIn } from '../merge.ts';
 import type { Storage } from '../store.ts';
 import type { Work } from '../work.ts';
+import { webhookDeliveries } from './deliveries.ts';
 import {
   type WebhookChanges,
   type WebhookDraft,
@@ -83,9 +84,10 @@ export function rotateWebhookSecret(
   return { record, secret };
 }
 
-/** What was still to be delivered goes with it. */
-export function removeWebhook({ unit }: Work, webhook: Webhook): void {
+/** Its deliveries go with it, those that were still to be tried too. They may be many: not in the same commit. */
+export function removeWebhook({ storage, unit }: Work, webhook: Webhook): void {
   unit.remove(webhooks, webhook);
+  unit.afterwards(() => storage.removeWhere(webhookDeliveries, { webhook_id: webhook.id }));
 }
 
 /** Removes those of a member who goes. */
