@@ -70,9 +70,10 @@ const show = (token: string): Shown => ({ authorization: `Bearer ${token}` });
 async function credentialsOf(server: Running, reader: Credentials, clerk: Credentials) {
   const api = server.demo.api;
   const permissions = [{ api, scope: 'orders:read' }];
-  const elsewhere = await registerApi(server);
+  // With a scope of the same name: nothing but the audience tells its tokens from ours.
+  const elsewhere = await registerApi(server, { scopes: [{ name: 'orders:read', access: 'read' }] });
   const [stranger, soonDisabled] = await Promise.all([
-    registerClient(server, { permissions: [{ api: elsewhere.identifier, scope: 'things:read' }] }),
+    registerClient(server, { permissions: [{ api: elsewhere.identifier, scope: 'orders:read' }] }),
     registerClient(server, { permissions }),
   ]);
   const [good, revoked, disabled] = await Promise.all([

@@ -35,7 +35,12 @@ export function configuration(
   places: Places,
   changes: Readonly<Record<string, string>> = {},
 ): string {
-  let text = block(name, file)
+  let text = block(name, file);
+  for (const [from, to] of Object.entries(changes)) {
+    assert.ok(from !== '' && text.includes(from), `docs/gateways/${name}.md, ${file}: ${from}`);
+    text = text.replaceAll(from, to);
+  }
+  return text
     .replaceAll(/\b4400\b/g, String(places.latchkey))
     .replaceAll(/\b8080\b/g, String(places.gateway))
     .replaceAll(/\b3000\b/g, String(places.upstream))
@@ -43,9 +48,4 @@ export function configuration(
     .replaceAll('api_orders', places.apiId ?? 'api_orders')
     .replaceAll('GATEWAY_ID', places.introspector?.client_id ?? 'GATEWAY_ID')
     .replaceAll('GATEWAY_SECRET', places.introspector?.client_secret ?? 'GATEWAY_SECRET');
-  for (const [from, to] of Object.entries(changes)) {
-    assert.ok(text.includes(from), `docs/gateways/${name}.md, ${file}: ${from}`);
-    text = text.replaceAll(from, to);
-  }
-  return text;
 }

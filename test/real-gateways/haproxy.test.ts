@@ -23,7 +23,7 @@ const BY_KEYS: Manner = {
 
 describe('HAProxy', { skip: haproxy.skip }, () => {
   test('by the published keys: takes what is good, tells who calls, and loses nothing while keys rotate', async (t) => {
-    const all = await cast(t, { LATCHKEY_KEY_ANNOUNCE_SECONDS: '4' });
+    const all = await cast(t, { LATCHKEY_KEY_ANNOUNCE_SECONDS: '6' });
     const port = await freePort();
     const cwd = await folder(t);
     const latchkey = Number(new URL(all.server.issuer).port);
