@@ -33,7 +33,10 @@ const AuditEntryView = z
     ...recordView,
     sequence: z.int().nullable().meta({ description: 'Its place in the chain, from 1; null until sealed.' }),
     at,
-    actor: actor.meta({ description: 'Who did it: a client, a member (maybe by a personal key), the system, anyone.' }),
+    actor: actor.meta({
+      description:
+        'Who did it: a client, a member (maybe by a personal key), an initial access token, the system, anyone.',
+    }),
     action: action.meta({ description: '`<noun>.<past verb>`.' }),
     target,
     changes: changes.meta({ description: 'The members that changed; of `hidden` ones no values are told.' }),

@@ -6,6 +6,7 @@ import { applicationLogoOperations } from './application-logos.ts';
 import { applicationOperations } from './applications.ts';
 import { auditEntryOperations } from './audit-entries.ts';
 import { clientPreviewOperations } from './client-preview.ts';
+import { clientRegistrationOperations } from './client-registration.ts';
 import { clientSecretRecoveryOperations } from './client-secret-recovery.ts';
 import { clientSecretOperations } from './client-secrets.ts';
 import { clientOperations } from './clients.ts';
@@ -33,6 +34,7 @@ export const operations = [
   ...accessProfileOperations,
   ...clientOperations,
   ...clientPreviewOperations,
+  ...clientRegistrationOperations,
   ...clientSecretOperations,
   ...clientSecretRecoveryOperations,
   ...apiKeyOperations,

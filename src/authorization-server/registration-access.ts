@@ -29,11 +29,11 @@ export async function demandToken(parts: AccessParts, presented: string): Promis
 
 /** @returns the client and its registration, whose token this is @throws InvalidToken; DomainError `forbidden` */
 export async function demandRegistration(
-  { storage }: Pick<AccessParts, 'storage'>,
+  { storage, knowledge }: AccessParts,
   clientId: string,
   presented: string,
 ): Promise<AdmittedRegistration> {
-  const admitted = await admitRegistration(storage, clientId, presented);
+  const admitted = await admitRegistration(storage, knowledge, clientId, presented, Date.now());
   if (admitted === undefined) throw new InvalidToken(true);
   return admitted;
 }

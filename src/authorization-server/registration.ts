@@ -3,12 +3,11 @@
  * initial access token, and each client is managed by its own registration access token.
  */
 import type { Context, Middleware } from 'koa';
-import { authorOf } from '../domain/audit/author.ts';
+import { clientAuthor, registeringAuthor } from '../domain/audit/author.ts';
 import type { Secrets } from '../domain/clients/secrets.ts';
 import { invalid, type Mistake } from '../domain/errors.ts';
 import { newId } from '../domain/ids.ts';
 import type { AdmittedRegistration } from '../domain/registration/admission.ts';
-import { registrant } from '../domain/registration/ceilings.ts';
 import { ClientMetadata, withoutEmptyMembers } from '../domain/registration/client-metadata.ts';
 import { needsSecret, registerClient, registrationMistakes } from '../domain/registration/registering.ts';
 import {
@@ -70,7 +69,7 @@ async function register(ctx: Context, parts: RegistrationParts): Promise<void> {
   const client_id = newId('cli');
   const minted = needsSecret(metadata) ? await secrets.mint(client_id) : undefined;
   const registrationToken = newRegistrationToken('reg');
-  const author = authorOf(registrant(first.token.id, first.ceiling), parts.addressOf(ctx));
+  const author = registeringAuthor(first.token.id, parts.addressOf(ctx));
   const made = await untilCommitted(parts, author, async (unit) => {
     // Anew each time: of many at once the last use is one's, and what was allowed may have been taken back.
     const admitted = await demandToken(parts, presented);
@@ -159,8 +158,9 @@ function demandMethod(ctx: Context, known: readonly string[]): void {
   throw new HttpError('method_not_allowed', `Use ${known.join(', ')}.`, { Allow: known.join(', ') });
 }
 
-function authorBy(ctx: Context, { addressOf }: RegistrationParts, { registration, ceiling }: AdmittedRegistration) {
-  return authorOf(registrant(registration.initial_access_token_id, ceiling), addressOf(ctx));
+/** The registration access token is the client's own. */
+function authorBy(ctx: Context, { addressOf }: RegistrationParts, { client }: AdmittedRegistration) {
+  return clientAuthor(client.id, addressOf(ctx));
 }
 
 function surroundingsOf({ storage, allowsPlainHttp }: RegistrationParts) {

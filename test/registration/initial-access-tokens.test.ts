@@ -140,7 +140,13 @@ for (const store of stores()) {
       const path = `/clients/${maker.client_id}`;
       expectStatus(await server.call('PATCH', path, { permissions: permissions.slice(0, 1) }), 200);
       assert.equal((await register(server, machines.token)).status, 401);
+      expectStatus(await server.call('PATCH', path, { permissions: permissions.slice(1) }), 200);
+      assert.equal((await register(server, machines.token)).status, 401, 'without the scope of making one');
       expectStatus(await server.call('PATCH', path, { permissions }), 200);
+      assert.equal((await register(server, machines.token)).status, 201);
+      expectStatus(await server.call('PATCH', path, { enabled: false }), 200);
+      assert.equal((await register(server, machines.token)).status, 401, 'disabled');
+      expectStatus(await server.call('PATCH', path, { enabled: true }), 200);
       assert.equal((await register(server, machines.token)).status, 201);
       expectStatus(await server.call('DELETE', path), 204);
       assert.equal((await register(server, machines.token)).status, 401);
@@ -174,6 +180,24 @@ for (const store of stores()) {
       expectStatus(await ending('PATCH', path, { name: 'y' }), 200);
       const lasting = await byKey(server, developer);
       expectStatus(await lasting('PATCH', path, { enabled: true }), 200);
+    });
+
+    test('a personal key that ends enables no application whose tokens would register clients again', async (t) => {
+      const server = await running(t, store);
+      const { developer, call } = await developerWho(server);
+      const ending = await byKey(server, developer, { expires_at: soon() });
+      const own = expectStatus(await call('POST', '/applications', { name: 'Own' }), 201);
+      const path = `/applications/${own.id}`;
+      const switched = async (enabled: boolean) => {
+        expectStatus(await call('PATCH', path, { enabled: false }), 200);
+        return await ending('PATCH', path, { enabled });
+      };
+      expectStatus(await switched(true), 200);
+      const token = await initialAccessToken(server, { application_id: own.id }, call);
+      const refused = await switched(true);
+      assert.deepEqual([refused.status, refused.body.errors?.[0].pointer], [403, '/enabled']);
+      expectStatus(await call('PATCH', `/initial-access-tokens/${token.id}`, { enabled: false }), 200);
+      expectStatus(await switched(true), 200);
     });
 
     test('what a ceiling names cannot be deleted, and a scope of the admin API that a role gets is never handed on', async (t) => {

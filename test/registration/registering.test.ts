@@ -89,6 +89,21 @@ for (const store of stores()) {
       }
     });
 
+    test('of two Authorization headers neither counts, whichever is good', async (t) => {
+      const server = await running(t, store);
+      const { token, id } = await initialAccessToken(server);
+      for (const pair of [
+        [token, token],
+        [token, 'x'],
+        ['x', token],
+      ]) {
+        const authorization = pair.map((one) => `Bearer ${one}`);
+        const { error } = JSON.parse(await asked(server.issuer, { authorization }));
+        assert.equal(error, 'invalid_token', pair.join(' '));
+      }
+      assert.equal(expectStatus(await server.call('GET', `/initial-access-tokens/${id}`), 200).uses, 0);
+    });
+
     test('what was refused for want of a token is counted by its source', async (t) => {
       const server = await running(t, store);
       await register(server, 'x');
@@ -257,7 +272,8 @@ for (const store of stores()) {
     test('URLs are the issuer’s, whatever Host says', async (t) => {
       const server = await running(t, store);
       const { token } = await initialAccessToken(server);
-      const answer = await asked(server.issuer, token, {
+      const answer = await asked(server.issuer, {
+        authorization: `Bearer ${token}`,
         host: 'foreign.example',
         'x-forwarded-host': 'foreign.example',
       });
@@ -283,13 +299,13 @@ for (const store of stores()) {
 }
 
 /** By node:http, which lets `Host` be chosen. */
-function asked(issuer: string, token: string, headers: Record<string, string>): Promise<string> {
+function asked(issuer: string, headers: Record<string, string | string[]>): Promise<string> {
   return new Promise((resolve, reject) => {
     const sent = request(
       issuer + REGISTER,
       {
         method: 'POST',
-        headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json', ...headers },
+        headers: { 'content-type': 'application/json', ...headers },
       },
       (response) => {
         const chunks: Buffer[] = [];

@@ -8,7 +8,7 @@ import { initialAccessToken, registered } from './portal.ts';
 
 for (const store of stores()) {
   describe(store.name, { skip: store.skip }, () => {
-    test('what a portal does is told as its initial access token’s', async (t) => {
+    test('registering is told as the initial access token’s, and what follows as the client’s own', async (t) => {
       const server = await running(t, store);
       const { token, id } = await initialAccessToken(server);
       const { manage, client_id, client_secret, registration_access_token } = await registered(server, token, {
@@ -16,17 +16,22 @@ for (const store of stores()) {
       });
       expectStatus(await manage('PUT', { client_name: 'Other', contacts: ['bob@example.com'] }), 200);
       assert.equal((await manage('DELETE')).status, 204);
-      const { data } = expectStatus(await server.call('GET', `/audit-entries?actor=${id}&limit=200`), 200);
-      const actions = data.map(({ action }: { action: string }) => action).sort();
-      assert.deepEqual(actions, [
-        'client.created',
+      const by = async (actor: { type: string; id: string }) => {
+        const { data } = expectStatus(await server.call('GET', `/audit-entries?actor=${actor.id}&limit=200`), 200);
+        for (const entry of data) assert.deepEqual(entry.actor, { ...actor, api_key_id: null });
+        return data;
+      };
+      const registering = await by({ type: 'initial_access_token', id });
+      const managing = await by({ type: 'client', id: client_id });
+      const actions = (data: { action: string }[]) => data.map(({ action }) => action).sort();
+      assert.deepEqual(actions(registering), ['client.created', 'client_registration.created', 'secret.created']);
+      assert.deepEqual(actions(managing), [
         'client.deleted',
-        'client_registration.created',
         'client_registration.deleted',
         'client_registration.updated',
-        'secret.created',
         'secret.deleted',
       ]);
+      const data = [...registering, ...managing];
       for (const entry of data) assert.ok(['127.0.0.1', '::1'].includes(entry.ip), entry.ip);
       assert.ok(data.some(({ target }: { target: { id: string } }) => target.id === client_id));
       const made = expectStatus(await server.call('GET', `/audit-entries?target=${id}`), 200).data;

@@ -28,6 +28,11 @@ export function clientAuthor(clientId: string, ip: string | undefined): Author {
   return { actor: { type: 'client', id: clientId, api_key_id: null }, ip: ip ?? null };
 }
 
+/** @returns whoever registers a client by an initial access token */
+export function registeringAuthor(tokenId: string, ip: string | undefined): Author {
+  return { actor: { type: 'initial_access_token', id: tokenId, api_key_id: null }, ip: ip ?? null };
+}
+
 function actorOf(principal: Principal | undefined): Actor {
   if (principal === undefined) return { type: 'anyone', id: null, api_key_id: null };
   if (principal.kind === 'machine') return { type: 'client', id: principal.client_id, api_key_id: null };

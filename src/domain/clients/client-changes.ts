@@ -13,6 +13,7 @@ import { type Application, applications } from '../applications/applications.ts'
 import type { Mistake } from '../errors.ts';
 import { changesNothing, definedIn } from '../merge.ts';
 import { removeRegistrationOf } from '../registration/client-registrations.ts';
+import { keepTakenRights } from '../registration/taken-rights.ts';
 import { coverLifetime } from '../signing-keys/signing-keys.ts';
 import type { Storage } from '../store.ts';
 import { Unit } from '../unit.ts';
@@ -112,11 +113,15 @@ export async function createClient(
   };
 }
 
-/** @throws DomainError `invalid`, `forbidden` */
+/**
+ * @param byRegistration whether its own registration access token does it, which may bring back what it gives up
+ * @throws DomainError `invalid`, `forbidden`
+ */
 export async function changeClient(
   work: Work & ClientSurroundings,
   before: Client,
   changes: ClientChanges,
+  { byRegistration = false }: { readonly byRegistration?: boolean } = {},
 ): Promise<Client> {
   demandForeign(work.principal, before.id);
   const references = new References(work);
@@ -142,6 +147,7 @@ export async function changeClient(
   await demandProfileChange(work, before, after);
   await cover(work, own.token_lifetime_seconds);
   if (isSecretBased(before) && !isSecretBased(after)) await removeSecrets(work, before);
+  if (!byRegistration) await keepTakenRights(work, before, after);
   return work.unit.replace(clients, before, {
     ...patch,
     ended_keys: endedKeys(before, after, work.unit.now),

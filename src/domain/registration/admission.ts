@@ -22,6 +22,9 @@ import {
 } from './initial-access-tokens.ts';
 import { isTokenOf, recordIdOf } from './registration-tokens.ts';
 
+// Without it a machine makes none; members have it by their position.
+const MAKING_SCOPE = 'initial-access-tokens:write';
+
 /** What admissions look up beside the store. */
 export interface AdmissionKnowledge {
   standing(clientId: string): Promise<Standing | undefined>;
@@ -40,6 +43,8 @@ export interface AdmittedRegistration {
   readonly registration: ClientRegistration;
   readonly client: Client;
   readonly ceiling: Ceiling;
+  /** What it was registered by, while that counts, used up or not: without it the client is given nothing more. */
+  readonly token: InitialAccessToken | undefined;
 }
 
 /**
@@ -56,25 +61,26 @@ export async function admitInitialAccessToken(
   const id = recordIdOf('iat', presented);
   const token = id === undefined ? undefined : await storage.get(initialAccessTokens, id);
   if (token === undefined || !isTokenOf(token, presented)) return undefined;
-  if (!token.enabled || Date.parse(token.expires_at) <= now) return undefined;
   const [uses, application] = await Promise.all([
     storage.get(initialAccessTokenUses, token.id),
     storage.get(applications, token.application_id),
   ]);
   if (uses === undefined || uses.uses >= (token.max_uses ?? Number.POSITIVE_INFINITY)) return undefined;
-  if (application?.enabled !== true) return undefined;
-  if (!(await couldBeMadeNow(storage, knowledge, token, application))) return undefined;
+  if (application === undefined || !(await counts(storage, knowledge, token, application, now))) return undefined;
   return { token, uses, application, ceiling: await readCeiling(storage, token) };
 }
 
 /**
+ * @param now milliseconds
  * @returns undefined where the token is none of this client's
  * @throws DomainError `forbidden` while the client or its application is disabled
  */
 export async function admitRegistration(
   storage: Storage,
+  knowledge: AdmissionKnowledge,
   clientId: string,
   presented: string,
+  now: number,
 ): Promise<AdmittedRegistration | undefined> {
   const id = recordIdOf('reg', presented);
   const registration = id === undefined ? undefined : await storage.get(clientRegistrations, id);
@@ -86,7 +92,22 @@ export async function admitRegistration(
   if (!client.enabled || !application.enabled) {
     throw new DomainError('forbidden', 'This client is disabled: its operator has to enable it first.');
   }
-  return { registration, client, ceiling: await readCeiling(storage, registration) };
+  const token = await storage.get(initialAccessTokens, registration.initial_access_token_id);
+  const isGood = token !== undefined && (await counts(storage, knowledge, token, application, now));
+  const ceiling = await readCeiling(storage, registration);
+  return { registration, client, ceiling, token: isGood ? token : undefined };
+}
+
+/** @returns whether an initial access token may hand on its ceiling now, whatever is left of its uses */
+async function counts(
+  storage: Storage,
+  knowledge: AdmissionKnowledge,
+  token: InitialAccessToken,
+  application: Application,
+  now: number,
+): Promise<boolean> {
+  if (!token.enabled || Date.parse(token.expires_at) <= now || !application.enabled) return false;
+  return await couldBeMadeNow(storage, knowledge, token, application);
 }
 
 /** Whoever has lost his rights, or is gone, registers nobody by what he has made. */
@@ -131,5 +152,6 @@ async function clientNow(storage: Storage, knowledge: AdmissionKnowledge, id: st
   const named = await storage.getMany(apis, [...new Set(holds.map(({ api_id }) => api_id))]);
   const builtIn = named.filter(({ built_in }) => built_in).map((api) => api.id);
   const scopes = holds.filter(({ api_id }) => builtIn.includes(api_id)).map(({ scope }) => scope);
+  if (!scopes.includes(MAKING_SCOPE)) return undefined;
   return { kind: 'machine', client_id: id, scopes: new Set(scopes), holds, role_ids: standing.client.role_ids };
 }

@@ -23,6 +23,8 @@ export interface Ceiling {
 // Asked for out of habit, and no scopes of any API.
 const IGNORED_SCOPES = ['openid', 'default'];
 
+export const NOTHING: Ceiling = { permissions: [], roles: [] };
+
 /** @returns what of it is still there. What by now administers Latchkey nobody registers himself. */
 export async function readCeiling(storage: Storage, { permissions, role_ids }: StoredCeiling): Promise<Ceiling> {
   const held = await readRoles(storage, role_ids);
@@ -83,5 +85,3 @@ export function shareOf(ceiling: Ceiling, scope: string | undefined, kept: Ceili
 export function scopeNames(scope: string | undefined): ReadonlySet<string> {
   return new Set((scope ?? '').split(' ').filter((name) => name !== '' && !IGNORED_SCOPES.includes(name)));
 }
-
-const NOTHING: Ceiling = { permissions: [], roles: [] };

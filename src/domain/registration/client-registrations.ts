@@ -3,7 +3,10 @@
  * other. It proves the registration access token, bounds what the client may be given by it, and keeps what a portal
  * says of the client.
  */
+
 import { z } from 'zod';
+import { asPermissions } from '../apis/told-apis.ts';
+import { asRoles } from '../apis/told-roles.ts';
 import { type Client, clients } from '../clients/clients.ts';
 import { CONTROL_CHARACTERS } from '../control-characters.ts';
 import { Name, recordShape, StoredPermission } from '../record.ts';
@@ -34,6 +37,9 @@ export const ClientRegistration = z.object({
   /** The ceiling: what its client may get by it. */
   permissions: z.array(StoredPermission),
   role_ids: z.array(z.string()),
+  /** What of its rights others took from the client. */
+  taken_permissions: z.array(StoredPermission),
+  taken_role_ids: z.array(z.string()),
   /** The SHA-256 of the registration access token, base64url. */
   hash: z.string(),
   client_name: described.client_name.nullable(),
@@ -59,8 +65,10 @@ export const clientRegistrations: Table<ClientRegistration> = {
     members: {
       client_id: 'shown',
       initial_access_token_id: 'shown',
-      permissions: 'shown',
-      role_ids: 'shown',
+      permissions: asPermissions,
+      role_ids: asRoles,
+      taken_permissions: { ...asPermissions, as: 'taken_permissions' },
+      taken_role_ids: { ...asRoles, as: 'taken_roles' },
       hash: 'hidden',
       client_name: 'shown',
       client_uri: 'shown',

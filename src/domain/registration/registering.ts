@@ -87,6 +87,8 @@ export async function registerClient(
     initial_access_token_id: token.id,
     permissions: token.permissions,
     role_ids: token.role_ids,
+    taken_permissions: [],
+    taken_role_ids: [],
     hash: registrationToken.proof.hash,
     ...descriptionOf(metadata),
   });

@@ -10,10 +10,12 @@ import { invalid, type Mistake } from '../errors.ts';
 import { changesNothing } from '../merge.ts';
 import type { Storage } from '../store.ts';
 import type { AdmittedRegistration } from './admission.ts';
-import { type Ceiling, readRoles, registrant, scopeNames, shareOf } from './ceilings.ts';
+import { type Ceiling, NOTHING, readRoles, registrant, scopeNames, shareOf } from './ceilings.ts';
 import { type ClientMetadata, descriptionOf } from './client-metadata.ts';
 import { type ClientRegistration, clientRegistrations } from './client-registrations.ts';
+import { initialAccessTokens } from './initial-access-tokens.ts';
 import { namesOf, type RegistrationWork, scopeMistakes } from './registering.ts';
+import { withoutTaken } from './taken-rights.ts';
 
 /** Tells whether a secret that is repeated is the client's. */
 export type SecretMatch = Pick<Secrets, 'match'>;
@@ -36,8 +38,8 @@ export async function changeMistakes(
 }
 
 /**
- * Replaces what is said of the client; its rights and what proves it stay where they are left out, and go no further
- * than the ceiling.
+ * Replaces what is said of the client; its rights and what proves it stay where they are left out. What is added is
+ * within the ceiling, was taken by nobody, and wants the initial access token to count still.
  * @throws DomainError `invalid`; `forbidden` where the client was given more by others than who asks may handle
  */
 export async function changeRegistration(
@@ -45,7 +47,7 @@ export async function changeRegistration(
   admitted: AdmittedRegistration,
   metadata: ClientMetadata,
 ): Promise<{ client: Client; registration: ClientRegistration }> {
-  const { registration, client: before, ceiling } = admitted;
+  const { registration, client: before, ceiling, token } = admitted;
   const share = await shareOfClient(storage, admitted, metadata.scope);
   const mistakes = [...scopeMistakes(share.beyond), ...methodMistakes(before, metadata)];
   if (mistakes.length > 0) throw invalid(mistakes);
@@ -54,7 +56,8 @@ export async function changeRegistration(
     ...(asksForScopes(metadata) && (await namesOf(storage, share))),
   };
   const principal = registrant(registration.initial_access_token_id, ceiling);
-  const client = await changeClient({ storage, services, unit, principal }, before, changes);
+  const client = await changeClient({ storage, services, unit, principal }, before, changes, { byRegistration: true });
+  if (token && asksForScopes(metadata)) unit.require(initialAccessTokens, token);
   const description = descriptionOf(metadata);
   if (changesNothing(registration, description)) {
     unit.require(clientRegistrations, registration);
@@ -96,9 +99,13 @@ function asksForScopes({ scope }: ClientMetadata): boolean {
   return scopeNames(scope).size > 0;
 }
 
-async function shareOfClient(storage: Storage, { client, ceiling }: AdmittedRegistration, scope: string | undefined) {
+async function shareOfClient(
+  storage: Storage,
+  { registration, client, ceiling, token }: AdmittedRegistration,
+  scope: string | undefined,
+) {
   const kept: Ceiling = { permissions: client.permissions, roles: await readRoles(storage, client.role_ids) };
-  return shareOf(ceiling, scope, kept);
+  return shareOf(token === undefined ? NOTHING : withoutTaken(ceiling, registration), scope, kept);
 }
 
 /** RFC 7592 section 2.2: what is repeated has to be what there is. */
