@@ -1,16 +1,17 @@
 /** `/imports`: clients and API keys that are in use elsewhere, many at once. */
 import { z } from 'zod';
 import { DomainError, type Mistake } from '../domain/errors.ts';
+import type { ExportEntry } from '../domain/imports/export-entry.ts';
 import { EXPORT_FORMATS, type ExportFormat } from '../domain/imports/export-formats.ts';
 import { type ImportLine, ImportReport } from '../domain/imports/import-lines.ts';
-import { ImportRow } from '../domain/imports/import-rows.ts';
+import { type GivenRow, ImportRow, ROW_SCHEMAS } from '../domain/imports/import-rows.ts';
 import { runImport } from '../domain/imports/import-run.ts';
 import { Environment, Name } from '../domain/record.ts';
 import { type BodyLine, bodyLines } from '../http/body-lines.ts';
 import { parseJson } from '../http/json-body.ts';
 import { HttpError } from '../http/problem.ts';
 import { NDJSON, type StreamCall, streamOperation } from '../http/stream.ts';
-import { checkBody, together } from '../http/validation.ts';
+import { beside, checkBody, readableMembers, together } from '../http/validation.ts';
 import type { AdminServices } from './operation.ts';
 
 const LINE_LIMITS = { lineBytes: 64 * 1024, lines: 1_000_000 };
@@ -34,7 +35,8 @@ export const importOperations = [
     description:
       'Each line is one client or API key, and is answered by one line as soon as it is committed; a bad one stops no ' +
       'other, and what is there is not changed. The last line of the answer sums up. Where it ended early, send the ' +
-      'same again: what was imported by the same row is passed over.',
+      'same again: what was imported by the same row is passed over. That is what makes it safe to repeat: an ' +
+      '`Idempotency-Key` has no meaning here and is not looked at.',
     tag: 'Import',
     scope: 'imports:write',
     reach: 'in_person',
@@ -54,6 +56,7 @@ export const importOperations = [
           storage,
           secrets: services.secrets,
           change: (attempt) => call.change((work) => attempt({ ...work, services })),
+          join: (known, others) => together(known, beside(known, others)),
           explain: (error) => (error instanceof DomainError || error instanceof HttpError ? error.message : undefined),
         });
       },
@@ -87,25 +90,36 @@ function rowLine(line: BodyLine, defaults: RowDefaults): ImportLine {
 }
 
 function* exportLines(format: ExportFormat, bytes: Buffer, defaults: RowDefaults): Generator<ImportLine> {
-  const { value } = parseJson(bytes);
-  for (const [index, entry] of EXPORT_FORMATS[format](value).entries()) {
-    const line = index + 1;
-    if ('skipped' in entry) yield { line, skipped: entry.skipped };
-    else {
-      const { row, ...rest } = entry;
-      // An application that the caller names is meant for all of an export.
-      const { application, ...others } = defaults;
-      const named = application === undefined ? row : { ...row, application };
-      yield { line, ...rest, ...checked(named, [], { environment: 'production', ...definedOf(others) }) };
-    }
+  const { entries, schema, nameOf, read } = EXPORT_FORMATS[format](parseJson(bytes).value);
+  for (const [index, given] of entries.entries()) {
+    const { value, mistakes } = checkBody(schema, given);
+    const entry = mistakes.length > 0 ? { errors: mistakes } : read(value);
+    yield { line: index + 1, entry: nameOf(given), ...('row' in entry ? entryRow(entry, defaults) : entry) };
   }
 }
 
+function entryRow({ row, ...rest }: Extract<ExportEntry, { row: object }>, defaults: RowDefaults) {
+  // An application that the caller names is meant for all of an export.
+  const { application, ...others } = defaults;
+  const named = application === undefined ? row : { ...row, application };
+  // Of characters that must not be stored each row tells its own.
+  const { value, mistakes } = parseJson(Buffer.from(JSON.stringify(named)));
+  const line = checked(value, mistakes, { environment: 'production', ...definedOf(others) });
+  return 'row' in line ? { ...rest, ...line } : line;
+}
+
 function checked(value: unknown, mistakes: readonly Mistake[], defaults: RowDefaults) {
-  const { value: row, mistakes: others } = checkBody(ImportRow, withDefaults(value, defaults));
+  const whole = withDefaults(value, defaults);
+  const { value: row, mistakes: others } = checkBody(ImportRow, whole);
   const errors = together(mistakes, others);
   // The schema made it.
-  return errors.length > 0 ? { errors } : { row: row as ImportRow };
+  return errors.length > 0 ? { errors, given: givenIn(whole) } : { row: row as ImportRow };
+}
+
+function givenIn(value: unknown): GivenRow | undefined {
+  const kind: unknown = typeof value === 'object' && value !== null ? Reflect.get(value, 'kind') : undefined;
+  if (kind !== 'client' && kind !== 'api_key') return undefined;
+  return readableMembers(ROW_SCHEMAS[kind], value) as GivenRow;
 }
 
 function withDefaults(value: unknown, defaults: RowDefaults): unknown {

@@ -89,7 +89,34 @@ for (const store of stores()) {
       const bad: [object | string, string[]][] = [
         ['not json', ['']],
         ['[1]', ['']],
-        ['{"kind":"client","__proto__":{}}', ['/__proto__', '/application', '/client_id', '/environment']],
+        ['{"kind":"client","__proto__":{}}', ['', '/__proto__', '/application', '/client_id', '/environment']],
+        [{ kind: 'api_key' }, ['', '/name']],
+        [
+          clientRow('odd', {
+            application: 'app_0123456789abcdefghjkmnpq',
+            colour: 'red',
+            client_secret_hash: undefined,
+            permissions: [{ api: 'https://nowhere.example', scope: 'x' }],
+            roles: ['none'],
+          }),
+          ['', '/application', '/client_id', '/colour', '/permissions/0/api', '/roles/0'],
+        ],
+        [
+          { kind: 'api_key', application: 'Still to be made', enabled: 'yes', api_key_hash: 'x', roles: ['none'] },
+          ['/api_key_hash', '/enabled', '/environment', '/name', '/roles/0'],
+        ],
+        [
+          clientRow('well-formed', { application: 'app_0123456789abcdefghjkmnpq', roles: ['none'] }),
+          ['/application', '/roles/0'],
+        ],
+        [
+          { kind: 'api_key', key_kind: 'application', name: 'K', api_key: 'k'.repeat(30) },
+          ['/application', '/environment'],
+        ],
+        [
+          { kind: 'api_key', name: 'K', api_key: 'k'.repeat(30), environment: 'sandbox', roles: 5 },
+          ['/environment', '/roles'],
+        ],
         [{ kind: 'person' }, ['/kind']],
         [clientRow('short'), ['/client_id']],
         [clientRow('with space'), ['/client_id']],
@@ -122,6 +149,47 @@ for (const store of stores()) {
       assert.equal(summary.failed, bad.length);
       const { body } = await server.call('GET', '/applications?search=Brought along');
       assert.equal(body.data.length, 1, 'no refused row has left an application');
+    });
+
+    test('a secret that Basic cannot carry is told of, and goes on working in the form', async (t) => {
+      const server = await running(t, store);
+      const api = await registerApi(server);
+      const clear = (client_id: string, more: object) =>
+        clientRow(client_id, { client_secret_hash: undefined, permissions: allOf(api), ...more });
+      const client_secret = 'schlüssel-und-schloß';
+      const { reports } = await importRows(server, [
+        clear('by-basic', { client_secret }),
+        clear('by-the-form', { client_secret, token_endpoint_auth_method: 'client_secret_post' }),
+        clear('all-ascii', { client_secret: 'key and lock ~' }),
+      ]);
+      assert.deepEqual(
+        reports.map(({ ok, warnings }) => [ok, warnings?.length ?? 0]),
+        [
+          [true, 1],
+          [true, 0],
+          [true, 0],
+        ],
+      );
+      assert.match(reports[0].warnings[0], /^client_secret: .*Basic/);
+      for (const client_id of ['by-basic', 'by-the-form']) {
+        const form = new URLSearchParams({ grant_type: 'client_credentials', client_id, client_secret });
+        assert.equal((await fetch(`${server.issuer}/oauth2/token`, { method: 'POST', body: form })).status, 200);
+      }
+    });
+
+    test('an Idempotency-Key changes nothing: the same file is passed over, another one imported', async (t) => {
+      const server = await running(t, store);
+      const headers = { 'idempotency-key': '"the-same-for-both"' };
+      const counts = [];
+      for (const id of ['first-of-two', 'first-of-two', 'second-of-two']) {
+        const { summary } = await importRows(server, [clientRow(id)], '', headers);
+        counts.push([summary.created, summary.existing]);
+      }
+      assert.deepEqual(counts, [
+        [1, 0],
+        [0, 1],
+        [1, 0],
+      ]);
     });
 
     test('an application is found by its id or name, made once where none has the name, and never guessed', async (t) => {
@@ -169,7 +237,7 @@ for (const store of stores()) {
       const { reports } = await importRows(server, rows);
       assert.deepEqual(
         reports.map(({ ok, errors }) => ok || errors.map(({ pointer }: { pointer: string }) => pointer)),
-        [true, true, true, ['/api_key'], ['/key_kind'], ['/permissions/1']],
+        [true, true, true, ['/api_key'], ['/key_kind', '/api_key'], ['/permissions/1']],
       );
       const admin = (await server.token(server.admin, { resource: server.admin.resource })).body.access_token;
       const judge = async (...keys: string[]) => {

@@ -1,32 +1,30 @@
 /** Decides on the rows of one commit: each by itself, so that a bad one takes no other with it. */
 
-import { visibleApplication } from '../access/visibility.ts';
-import { registerApiKey } from '../api-keys/api-key-changes.ts';
 import { apiKeys } from '../api-keys/api-keys.ts';
 import { apis } from '../apis/apis.ts';
 import { References } from '../apis/references.ts';
 import { roles } from '../apis/roles.ts';
 import { createApplication } from '../applications/application-changes.ts';
 import { type Application, applications } from '../applications/applications.ts';
-import { type ClientSurroundings, createClient } from '../clients/client-changes.ts';
 import { clients } from '../clients/clients.ts';
 import type { KeptSecret } from '../clients/secrets.ts';
-import { DomainError, invalid } from '../errors.ts';
+import { DomainError, type Mistake } from '../errors.ts';
 import { Unit } from '../unit.ts';
-import type { Work } from '../work.ts';
 import { type ImportReport, refused, type WantedRights } from './import-lines.ts';
 import {
   digestOf,
+  type GivenRow,
+  givenIdOf,
   type ImportedApiKey,
   type ImportedClient,
   type ImportRow,
-  keyHashOf,
   recordIdOf,
 } from './import-rows.ts';
 import { importedRowId, importedRows } from './imported-rows.ts';
+import { namedApplication } from './named-application.ts';
 import { type ReadingOnce, readingOnce } from './reading-once.ts';
-
-export type ImportWork = Work & ClientSurroundings;
+import { rowMistakes, rowPlaces } from './row-mistakes.ts';
+import { type ImportWork, makeClient, makeKey, secretWarnings } from './row-records.ts';
 
 /** A row that could be read, with what is kept of its secret. */
 export interface PreparedRow {
@@ -37,14 +35,26 @@ export interface PreparedRow {
   readonly warnings?: readonly string[] | undefined;
 }
 
-const KEY_HINT_LENGTH = 4;
+/** A row with mistakes of form, and what could be read of it. */
+export interface FaultyRow {
+  readonly line: number;
+  readonly errors: readonly Mistake[];
+  readonly given: GivenRow;
+}
+
+/** Adds to mistakes that are known those others that are about something else. */
+export type Joining = (known: readonly Mistake[], others: readonly Mistake[]) => readonly Mistake[];
 
 /** Adds to the unit what these rows make. @returns what becomes of each, once that is committed */
-export async function decideBatch(work: ImportWork, rows: readonly PreparedRow[]): Promise<ImportReport[]> {
-  const batch = new Batch(work);
-  await batch.lookUp(rows.map(({ row }) => row));
+export async function decideBatch(
+  work: ImportWork,
+  rows: readonly (PreparedRow | FaultyRow)[],
+  join: Joining,
+): Promise<ImportReport[]> {
+  const batch = new Batch(work, join);
+  await batch.lookUp(rows.map((each) => ('row' in each ? each.row : each.given)));
   const reports: ImportReport[] = [];
-  for (const row of rows) reports.push(await batch.decide(row));
+  for (const row of rows) reports.push('row' in row ? await batch.decide(row) : await batch.refuse(row));
   return reports;
 }
 
@@ -57,18 +67,25 @@ class Batch {
   readonly #present = new Set<string>();
   readonly #made = new Map<string, Application>();
 
-  constructor(work: ImportWork) {
+  readonly #join: Joining;
+
+  constructor(work: ImportWork, join: Joining) {
+    this.#join = join;
     this.#storage = readingOnce(work.storage);
     this.#work = { ...work, storage: this.#storage };
   }
 
-  async lookUp(rows: readonly ImportRow[]): Promise<void> {
+  async lookUp(rows: readonly GivenRow[]): Promise<void> {
     const { storage } = this.#work;
-    const ids = rows.map(recordIdOf);
+    const named = rows.flatMap((row) => {
+      const id = givenIdOf(row);
+      return id === undefined ? [] : [{ kind: row.kind, id }];
+    });
+    const ids = named.map(({ id }) => id);
     const [before, ...present] = await Promise.all([
       storage.getMany(
         importedRows,
-        rows.map((row) => importedRowId(row.kind, recordIdOf(row))),
+        named.map(({ kind, id }) => importedRowId(kind, id)),
       ),
       storage.getMany(clients, ids),
       storage.getMany(apiKeys, ids),
@@ -80,16 +97,10 @@ class Batch {
   async decide({ line, row, kept, wanted, warnings = [] }: PreparedRow): Promise<ImportReport> {
     const id = recordIdOf(row);
     const name = importedRowId(row.kind, id);
-    const at = row.kind === 'client' ? '/client_id' : '/api_key';
-    const before = this.#imported.get(name);
     const digest = digestOf(row);
-    if (this.#present.has(id)) {
-      if (before === digest) return { line, ok: true, id, existing: true };
-      return refused(line, [{ pointer: at, detail: 'exists already: an import changes nothing that is there' }]);
-    }
-    if (before !== undefined) {
-      return refused(line, [{ pointer: at, detail: 'was imported and deleted since: it is never used again' }]);
-    }
+    if (this.#present.has(id) && this.#imported.get(name) === digest) return { line, ok: true, id, existing: true };
+    const taken = this.#takenIn(row);
+    if (taken.length > 0) return refused(line, taken);
     try {
       const named = await this.#named(row, wanted);
       if (named.row.kind === 'client' && named.row.default_api === undefined) {
@@ -102,12 +113,30 @@ class Batch {
       this.#work.unit.insert(importedRows, { id: name, record_id: id, digest });
       this.#imported.set(name, digest);
       this.#present.add(id);
-      const told = [...warnings, ...named.warnings];
+      const told = [...warnings, ...named.warnings, ...secretWarnings(row)];
       return { line, ok: true, id, ...(told.length > 0 && { warnings: told }) };
     } catch (error) {
       if (!(error instanceof DomainError) || error.kind === 'unavailable' || error.kind === 'busy') throw error;
-      return refused(line, error.errors, error.message);
+      const errors = rowPlaces(error.errors);
+      if (error.kind !== 'invalid' || errors.length === 0) return refused(line, errors, error.message);
+      return await this.refuse({ line, errors, given: row });
     }
+  }
+
+  /** Tells all that is wrong with a row, of what could be read of it. */
+  async refuse({ line, errors, given }: FaultyRow): Promise<ImportReport> {
+    const work = { ...this.#work, unit: new Unit() };
+    const others = await rowMistakes(work, given, this.#made);
+    return refused(line, this.#join(errors, [...this.#takenIn(given), ...others]));
+  }
+
+  #takenIn(given: GivenRow): Mistake[] {
+    const id = givenIdOf(given);
+    if (id === undefined) return [];
+    const pointer = given.kind === 'client' ? '/client_id' : given.api_key ? '/api_key' : '/api_key_hash';
+    if (this.#present.has(id)) return [{ pointer, detail: 'exists already: an import changes nothing that is there' }];
+    const isGone = this.#imported.has(importedRowId(given.kind, id));
+    return isGone ? [{ pointer, detail: 'was imported and deleted since: it is never used again' }] : [];
   }
 
   /** @returns the application that was made for it; null where there was one, or is none */
@@ -116,7 +145,7 @@ class Batch {
       await makeKey(work, row as ImportedApiKey, null);
       return null;
     }
-    const known = this.#made.get(row.application) ?? (await findApplication(work, row.application));
+    const known = this.#made.get(row.application) ?? (await namedApplication(work, row.application));
     const draft = { name: row.application, description: '', tags: [], enabled: true };
     const application = known ?? (await createApplication(work, draft));
     if (known === undefined) this.#storage.foresee(applications, application);
@@ -154,43 +183,4 @@ class Batch {
     }
     return undefined;
   }
-}
-
-async function makeClient(
-  work: ImportWork,
-  row: ImportedClient,
-  application: Application,
-  minted: KeptSecret | undefined,
-): Promise<void> {
-  const { kind: _, application: __, client_id: id, client_secret: ___, client_secret_hash: ____, ...own } = row;
-  const { label, expires_at: end, ...draft } = own;
-  const expires_at = end === null ? null : new Date(end).toISOString();
-  await createClient(work, application, draft, { id, minted, label, expires_at });
-}
-
-async function makeKey(work: ImportWork, row: ImportedApiKey, application: Application | null): Promise<void> {
-  const { kind: _, key_kind, application: __, api_key, api_key_hash: ___, prefix, ...own } = row;
-  const kind = key_kind ?? (application === null ? 'index' : 'application');
-  const application_id = application?.id ?? null;
-  if (application) work.unit.require(applications, application);
-  await registerApiKey(
-    work,
-    { ...own, kind, application_id, for: null },
-    {
-      id: recordIdOf(row),
-      current: { hash: keyHashOf(row), hint: api_key?.slice(-KEY_HINT_LENGTH) ?? '', prefix },
-    },
-  );
-}
-
-/** @returns the application of this id or name; undefined where none has the name @throws DomainError `invalid` */
-async function findApplication(work: ImportWork, name: string): Promise<Application | undefined> {
-  if (/^app_[0-9a-z]{24}$/.test(name)) {
-    const application = await visibleApplication(work, name);
-    if (application === undefined) throw invalid([{ pointer: '/application', detail: 'names no application' }]);
-    return application;
-  }
-  const [first, ...others] = await work.storage.all(applications, { name });
-  if (others.length === 0) return first;
-  throw invalid([{ pointer: '/application', detail: 'is the name of several applications: give the id' }]);
 }

@@ -1,7 +1,7 @@
 /** What goes into an import line by line, and what is told of each: the two ends of it. */
 import { z } from 'zod';
 import type { Mistake } from '../errors.ts';
-import type { ImportRow } from './import-rows.ts';
+import type { GivenRow, ImportRow } from './import-rows.ts';
 
 /** What an export says of rights in names of its own: they are looked for here, and reported where there are none. */
 export interface WantedRights {
@@ -12,9 +12,14 @@ export interface WantedRights {
 }
 
 /** One line of an import: a row, or why it is none. */
-export type ImportLine = { readonly line: number } & (
+export type ImportLine = {
+  readonly line: number;
+  /** What the product calls it whose export this is. */
+  readonly entry?: string | undefined;
+} & (
   | { readonly row: ImportRow; readonly wanted?: WantedRights | undefined; readonly warnings?: readonly string[] }
-  | { readonly errors: readonly Mistake[] }
+  /** What is wrong with its form; `given`: what could be read of it nevertheless. */
+  | { readonly errors: readonly Mistake[]; readonly given?: GivenRow | undefined }
   /** Nothing for an import to take: why. */
   | { readonly skipped: string }
 );
@@ -25,6 +30,10 @@ const ReportedMistake = z.object({ pointer: z.string(), detail: z.string() });
 export const ImportReport = z
   .object({
     line: z.int().optional().meta({ description: 'From 1; in an export, the number of the entry.' }),
+    entry: z
+      .string()
+      .optional()
+      .meta({ description: 'In an export: what the entry is called there, where it has a name.' }),
     ok: z.boolean().optional(),
     id: z.string().optional().meta({ description: 'Of the client or API key.' }),
     existing: z.boolean().optional().meta({ description: 'The same row has been imported before.' }),

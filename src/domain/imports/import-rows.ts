@@ -44,10 +44,16 @@ export const ImportedClient = z
     expires_at: Timestamp.nullable().default(null).meta({ description: 'When the secret expires; null for never.' }),
     ...ClientDraft.shape,
   })
-  .refine(({ client_secret, client_secret_hash, token_endpoint_auth_method: method }) => {
-    const given = [client_secret, client_secret_hash].filter((each) => each !== undefined).length;
-    return given === (method === 'private_key_jwt' ? 0 : 1);
-  }, 'needs either client_secret or client_secret_hash; with private_key_jwt neither');
+  .refine(
+    ({ client_secret, client_secret_hash, token_endpoint_auth_method: method }) => {
+      const given = [client_secret, client_secret_hash].filter((each) => each !== undefined).length;
+      return given === (method === 'private_key_jwt' ? 0 : 1);
+    },
+    {
+      error: 'needs either client_secret or client_secret_hash; with private_key_jwt neither',
+      when: whereRead('client_secret', 'client_secret_hash', 'token_endpoint_auth_method'),
+    },
+  );
 export type ImportedClient = z.output<typeof ImportedClient>;
 
 const { kind: _, member_id: __, for: ___, application_id: ____, ...keyDraft } = ApiKeyDraft.shape;
@@ -88,10 +94,10 @@ export const ImportedApiKey = z
       .meta({ description: 'What the key begins with, for people to tell it by.' }),
     ...keyDraft,
   })
-  .refine(
-    ({ api_key, api_key_hash }) => (api_key === undefined) !== (api_key_hash === undefined),
-    'needs either api_key or api_key_hash',
-  );
+  .refine(({ api_key, api_key_hash }) => (api_key === undefined) !== (api_key_hash === undefined), {
+    error: 'needs either api_key or api_key_hash',
+    when: whereRead('api_key', 'api_key_hash'),
+  });
 export type ImportedApiKey = z.output<typeof ImportedApiKey>;
 
 export const ImportRow = z
@@ -106,6 +112,21 @@ export const ImportRow = z
     },
   });
 export type ImportRow = z.output<typeof ImportRow>;
+
+/** What could be read of a row. */
+export type GivenRow =
+  | (Partial<ImportedClient> & { readonly kind: 'client' })
+  | (Partial<ImportedApiKey> & { readonly kind: 'api_key' });
+
+/** What a row of each kind must look like. */
+export const ROW_SCHEMAS = { client: ImportedClient, api_key: ImportedApiKey };
+
+/** @returns the id of what the row would make; undefined where it cannot be told */
+export function givenIdOf(given: GivenRow): string | undefined {
+  if (given.kind === 'client') return given.client_id;
+  const hash = given.api_key_hash ?? (given.api_key === undefined ? undefined : sha256Of(given.api_key));
+  return hash === undefined ? undefined : importedApiKeyId(hash);
+}
 
 /** @returns the id of what the row makes */
 export function recordIdOf(row: ImportRow): string {
@@ -122,6 +143,14 @@ export function digestOf(row: ImportRow): string {
   const { client_secret: _clear, ...told } = row.kind === 'client' ? row : { ...row, client_secret: undefined };
   const open = told.kind === 'client' ? told : { ...told, api_key: undefined, api_key_hash: keyHashOf(told) };
   return createHash('sha256').update(JSON.stringify(open)).digest('base64url');
+}
+
+/** A rule is asked of a row that has other mistakes too, but where the rule's own members could be read. */
+function whereRead(...names: string[]) {
+  return ({ value, issues }: z.core.ParsePayload): boolean => {
+    const isObject = typeof value === 'object' && value !== null;
+    return isObject && !issues.some(({ path }) => names.includes(String(path?.[0])));
+  };
 }
 
 function faultOf(hash: string): string | undefined {

@@ -5,10 +5,11 @@ import { DomainError } from '../errors.ts';
 import { coverLifetime } from '../signing-keys/signing-keys.ts';
 import { StaleError, type Storage } from '../store.ts';
 import { inBatches } from './batches.ts';
-import { decideBatch, type ImportWork, type PreparedRow } from './import-batch.ts';
+import { decideBatch, type FaultyRow, type Joining, type PreparedRow } from './import-batch.ts';
 import { type ImportLine, type ImportReport, refused } from './import-lines.ts';
 import { type ImportRow, recordIdOf } from './import-rows.ts';
 import { importedRowId, importedRows } from './imported-rows.ts';
+import type { ImportWork } from './row-records.ts';
 
 const BATCH = { max: 100, waitMs: 200 };
 // So many secrets are hashed before what is ready is committed: a second's work on a small machine.
@@ -23,6 +24,7 @@ export interface ImportParts {
   change<T>(attempt: (work: ImportWork) => Promise<T>): Promise<T>;
   /** @returns what may be told of an error that ends the import; undefined where it is none that anybody should read */
   explain(error: unknown): string | undefined;
+  readonly join: Joining;
 }
 
 /**
@@ -80,19 +82,27 @@ async function commitSlice(
     slice.flatMap((line) => ('row' in line ? [prepare(line, known, parts.secrets)] : [])),
   );
   await coverLongest(prepared, parts);
-  const decided = new Map((await commitRows(prepared, parts)).map((report) => [report.line, report]));
+  const faulty = slice.flatMap((line) =>
+    'errors' in line && line.given ? [{ line: line.line, errors: line.errors, given: line.given }] : [],
+  );
+  const rows = [...prepared, ...faulty].sort((one, other) => one.line - other.line);
+  const decided = new Map((await commitRows(rows, parts)).map((report) => [report.line, report]));
   return slice.map((line) => {
-    if ('skipped' in line) return { ...refused(line.line, [], line.skipped), skipped: true };
-    if ('errors' in line) return refused(line.line, line.errors);
-    return decided.get(line.line) ?? refused(line.line, [], 'was not decided');
+    const { line: number, ...report } = decided.get(line.line) ?? undecided(line);
+    return { line: number, ...(line.entry !== undefined && { entry: line.entry }), ...report };
   });
 }
 
+function undecided(line: ImportLine): ImportReport {
+  if ('skipped' in line) return { ...refused(line.line, [], line.skipped), skipped: true };
+  return 'errors' in line ? refused(line.line, line.errors) : refused(line.line, [], 'was not decided');
+}
+
 /** All at once; where that cannot be committed, for a row clashed with what others do, one by one. */
-async function commitRows(rows: readonly PreparedRow[], parts: ImportParts): Promise<ImportReport[]> {
+async function commitRows(rows: readonly (PreparedRow | FaultyRow)[], parts: ImportParts): Promise<ImportReport[]> {
   if (rows.length === 0) return [];
   try {
-    return await parts.change((work) => decideBatch(work, rows));
+    return await parts.change((work) => decideBatch(work, rows, parts.join));
   } catch (error) {
     const isClash = error instanceof StaleError || (error instanceof DomainError && error.kind === 'conflict');
     if (!isClash) throw error;
