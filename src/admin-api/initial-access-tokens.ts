@@ -145,7 +145,8 @@ export const initialAccessTokenOperations = [
     path: one,
     operation_id: 'deleteInitialAccessToken',
     summary: 'Delete an initial access token',
-    description: 'The clients that it registered stay, and what they may be given does too.',
+    description:
+      'The clients that it registered stay, with what they have. By their registrations they get nothing more.',
     tag,
     scope: 'initial-access-tokens:write',
     status: 204,
