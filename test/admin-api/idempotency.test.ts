@@ -102,7 +102,7 @@ for (const store of stores()) {
       await a.must(204, 'DELETE', `${path}/${secret.id}`);
       const refused = await a.call('POST', path, {}, keyed('k'));
       assert.equal(refused.status, 409);
-      assert.match(refused.body.detail, /secret .* has been deleted/);
+      assert.match(refused.body.detail, /secret .* was deleted/);
 
       const clientPath = `/applications/${application.id}/clients`;
       const made = await a.must(201, 'POST', clientPath, { environment: 'sandbox' }, keyed('c'));
