@@ -1,6 +1,7 @@
 /** What is changed over the admin API is obeyed by the token endpoint and by introspection at once. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { makeMember, signedIn } from '../support/people.ts';
 import { type Running, running } from '../support/running.ts';
 import { stores } from '../support/stores.ts';
 
@@ -53,13 +54,16 @@ for (const store of stores()) {
       assert.deepEqual(await statuses(server, client_id, [client_secret, second, third]), [401, 401, 200]);
     });
 
-    test('the administrator rotates its own secret, but does not change its own record', async (t) => {
+    test('the administrator’s secret is replaced by an owner who is signed in, and not by itself', async (t) => {
       const server = await running(t, store);
-      const { client_id } = server.admin;
-      assert.equal(
-        (await server.call('POST', `/clients/${client_id}/secrets/rotate`, { overlap_seconds: 60 })).status,
-        201,
-      );
+      const { client_id, client_secret, resource } = server.admin;
+      const path = `/clients/${client_id}/secrets/rotate`;
+      assert.equal((await server.call('POST', path, {})).status, 403);
+      const owner = await signedIn(server, await makeMember(server, { position: 'platform_owner' }));
+      const { status, body } = await owner('POST', path, { overlap_seconds: 0 });
+      assert.equal(status, 201);
+      assert.equal((await server.token({ client_id, client_secret }, { resource })).status, 401);
+      assert.equal((await server.token({ client_id, client_secret: body.client_secret }, { resource })).status, 200);
       assert.equal((await server.call('PATCH', `/clients/${client_id}`, { token_lifetime_seconds: 5 })).status, 403);
     });
   });
