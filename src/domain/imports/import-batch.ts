@@ -1,5 +1,4 @@
 /** Decides on the rows of one commit: each by itself, so that a bad one takes no other with it. */
-
 import { apiKeys } from '../api-keys/api-keys.ts';
 import { apis } from '../apis/apis.ts';
 import { References } from '../apis/references.ts';
@@ -66,7 +65,6 @@ class Batch {
   /** The ids of what is there. */
   readonly #present = new Set<string>();
   readonly #made = new Map<string, Application>();
-
   readonly #join: Joining;
 
   constructor(work: ImportWork, join: Joining) {

@@ -1,5 +1,4 @@
 /** Makes what a row is: the client with its secret, or the API key. */
-
 import { registerApiKey } from '../api-keys/api-key-changes.ts';
 import { type Application, applications } from '../applications/applications.ts';
 import { type ClientSurroundings, createClient } from '../clients/client-changes.ts';
