@@ -4,8 +4,10 @@ import { describe, type TestContext, test } from 'node:test';
 import type { MemberPrincipal } from '../../src/domain/access/principal.ts';
 import { apis } from '../../src/domain/apis/apis.ts';
 import { clients } from '../../src/domain/clients/clients.ts';
+import type { DomainError } from '../../src/domain/errors.ts';
 import { newId } from '../../src/domain/ids.ts';
 import { admitInitialAccessToken, admitRegistration } from '../../src/domain/registration/admission.ts';
+import type { ClientMetadata } from '../../src/domain/registration/client-metadata.ts';
 import { initialAccessTokens } from '../../src/domain/registration/initial-access-tokens.ts';
 import { registerClient } from '../../src/domain/registration/registering.ts';
 import { changeRegistration } from '../../src/domain/registration/registration-changes.ts';
@@ -60,13 +62,20 @@ for (const store of stores()) {
       const key = await clientKey('ES256');
       const jwks = { keys: [key.publicJwk] };
       expectStatus(await client.manage('PUT', { token_endpoint_auth_method: 'private_key_jwt', jwks }), 200);
-      for (const metadata of [
-        { scope: 'things:read clients:write' },
-        { token_endpoint_auth_method: 'client_secret_basic' as const },
-      ]) {
+      const mistaken: [ClientMetadata, string][] = [
+        [{ scope: 'things:read clients:write' }, '/scope'],
+        [{ token_endpoint_auth_method: 'client_secret_basic' }, '/token_endpoint_auth_method'],
+      ];
+      for (const [metadata, pointer] of mistaken) {
         const now = await admitted(storage, client);
         const changing = changeRegistration({ storage, services, unit: new Unit() }, now, metadata);
-        await assert.rejects(changing, { kind: 'invalid' }, JSON.stringify(metadata));
+        await assert.rejects(changing, (error: DomainError) => {
+          assert.deepEqual(
+            [error.kind, error.errors.map((one) => 'pointer' in one && one.pointer)],
+            ['invalid', [pointer]],
+          );
+          return true;
+        });
       }
     });
 
