@@ -50,7 +50,7 @@ for (const store of stores()) {
     test("a Keycloak realm's clients go on with their secrets and the roles that there are here; disabled stays disabled", async (t) => {
       const server = await running(t, store);
       const api = await registerApi(server);
-      for (const name of ['reader', 'packer']) {
+      for (const name of ['reader', 'packer', 'erp:packer']) {
         await server.call('POST', '/roles', { name, permissions: [{ api: api.identifier, scope: 'things:read' }] });
       }
       const { reports, summary } = await importExport(server, 'keycloak', REALM);
@@ -69,7 +69,7 @@ for (const store of stores()) {
       );
       assert.equal(expectStatus(got, 200).expires_in, 300);
       const { body } = await server.call('GET', '/clients/storefront');
-      assert.deepEqual([body.roles, body.environment], [['reader', 'packer'], 'production']);
+      assert.deepEqual([body.roles, body.environment], [['reader', 'erp:packer'], 'production']);
       expectStatus(await tokenFor(server, 'warehouse', 'warehouse-secret-0123456789abcde'), 401);
       expectStatus(await server.call('PATCH', '/clients/warehouse', { enabled: true }), 200);
       expectStatus(await tokenFor(server, 'warehouse', 'warehouse-secret-0123456789abcde'), 200);
@@ -97,6 +97,39 @@ for (const store of stores()) {
       );
       expectStatus(await tokenFor(server, 'hashed-there', 'the old secret'), 200);
       expectStatus(await tokenFor(server, 'hashed-there', 'the new secret'), 401);
+    });
+
+    test('no name of an export gives a right to administer Latchkey', async (t) => {
+      const server = await running(t, store);
+      const { resource } = server.admin;
+      const permissions = [{ api: resource, scope: 'clients:write' }];
+      for (const name of ['admin', 'grafana:admin']) {
+        expectStatus(await server.call('POST', '/roles', { name, permissions }), 201);
+      }
+      const client = {
+        ...keycloakClient,
+        clientId: 'dashboards',
+        enabled: true,
+        secret: 'dashboards-secret-0123456789ab',
+      };
+      const account = {
+        serviceAccountClientId: 'dashboards',
+        realmRoles: ['admin'],
+        clientRoles: { grafana: ['admin'] },
+      };
+      const realm = { realm: 'shop', clients: [client], users: [account] };
+      const machine = { grant_types: ['client_credentials'], client_secret: `$sha256$${'A'.repeat(43)}` };
+      const hydra = [{ ...machine, client_id: 'dashboards-2', audience: [resource], scope: 'clients:write admin' }];
+      for (const [format, given, names] of [
+        ['keycloak', realm, ['admin', 'grafana:admin']],
+        ['hydra', hydra, ['clients:write', 'admin']],
+      ] as const) {
+        const [report] = (await importExport(server, format, given)).reports;
+        assert.equal(report.ok, true, JSON.stringify(report));
+        for (const name of names) assert.match(report.warnings.join('; '), new RegExp(`${name}: would administer`));
+        const { body } = await server.call('GET', `/clients/${report.id}`);
+        assert.deepEqual([body.roles, body.permissions], [[], []]);
+      }
     });
 
     test("Hydra's clients go on with the hashes that its database has, and with the scopes of their audiences", async (t) => {

@@ -1,6 +1,6 @@
 /** Decides on the rows of one commit: each by itself, so that a bad one takes no other with it. */
 import { apiKeys } from '../api-keys/api-keys.ts';
-import { apis } from '../apis/apis.ts';
+import { type Api, apis } from '../apis/apis.ts';
 import { References } from '../apis/references.ts';
 import { roles } from '../apis/roles.ts';
 import { createApplication } from '../applications/application-changes.ts';
@@ -156,17 +156,29 @@ class Batch {
   async #named(row: ImportRow, wanted: WantedRights | undefined): Promise<{ row: ImportRow; warnings: string[] }> {
     if (wanted === undefined) return { row, warnings: [] };
     const references = new References({ storage: this.#work.storage, unit: new Unit() });
-    const audiences = await Promise.all(wanted.audiences.map((audience) => references.api(audience, '')));
+    const named = await Promise.all(wanted.audiences.map((audience) => references.api(audience, '')));
+    const audiences = named.filter((api) => api?.built_in === false);
     const permissions = [...row.permissions];
     const roleNames = [...row.roles];
     const warnings: string[] = [];
     for (const name of new Set(wanted.names)) {
       const api = audiences.find((each) => each?.scopes.some((scope) => scope.name === name));
       if (api) permissions.push({ api: api.identifier, scope: name });
-      else if ((await references.roles([name], '')).length > 0) roleNames.push(name);
+      else if (await this.#administers(name, named)) {
+        warnings.push(`${name}: would administer Latchkey, which no export gives: grant it by itself`);
+      } else if ((await references.roles([name], '')).length > 0) roleNames.push(name);
       else warnings.push(`${name}: there is no such role, nor such a scope of its audiences`);
     }
     return { row: { ...row, permissions, roles: [...new Set(roleNames)] }, warnings };
+  }
+
+  /** Whether a name that meant something elsewhere would here let somebody call the admin API. */
+  async #administers(name: string, audiences: readonly (Api | undefined)[]): Promise<boolean> {
+    const isBuiltIn = (api: Api | undefined) => api?.built_in === true;
+    if (audiences.some((api) => isBuiltIn(api) && api?.scopes.some((scope) => scope.name === name))) return true;
+    const { permissions = [] } = (await this.#work.storage.find(roles, { name })) ?? {};
+    const granted = await Promise.all(permissions.map(({ api_id }) => this.#work.storage.get(apis, api_id)));
+    return granted.some(isBuiltIn);
   }
 
   /** Where it may only call by its roles: the API of their first permission, so that it need not learn to name one. */

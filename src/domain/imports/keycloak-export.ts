@@ -70,7 +70,11 @@ function clientOf(user: unknown): unknown {
 }
 
 function entryOf(client: KeycloakClient, account: ServiceAccount): ExportEntry {
-  const roles = [...(account.realmRoles ?? []), ...Object.values(account.clientRoles ?? {}).flat()];
+  // A role of one client of Keycloak means nothing to another: `admin` of one product is not everybody's.
+  const clientRoles = Object.entries(account.clientRoles ?? {}).flatMap(([of, names]) =>
+    names.map((name) => `${of}:${name}`),
+  );
+  const roles = [...(account.realmRoles ?? []), ...clientRoles];
   const scopes = [...(client.defaultClientScopes ?? []), ...(client.optionalClientScopes ?? [])];
   const names = [...roles, ...scopes].filter((name) => !BUILT_IN.has(name) && !name.startsWith('default-roles-'));
   return {
