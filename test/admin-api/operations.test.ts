@@ -214,7 +214,18 @@ for (const store of stores()) {
 }
 
 /** Steps of paths that do something to what is named before them. */
-const ACTIONS = ['rotate', 'refresh', 'replay', 'reveal', 'safe-to-delete', 'logo', 'preview', 'registration', 'test'];
+const ACTIONS = [
+  'rotate',
+  'refresh',
+  'replay',
+  'reveal',
+  'safe-to-delete',
+  'logo',
+  'preview',
+  'registration',
+  'test',
+  'checkpoint',
+];
 
 /** Those that change nothing. */
 const HARMLESS_ACTIONS = ['preview'];
