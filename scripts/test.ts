@@ -1,5 +1,6 @@
 /**
- * The command behind `npm test [files…]`: runs the tests on both stores, with one MongoDB replica set for all of them.
+ * The command behind `npm test [files…]`: runs the tests on both stores. MongoDB is two replica sets: one of three members
+ * for what storage, propagation and limits promise of several, and one of a single member for everything else.
  * Its closing lines say what was judged by whom; where something could not run, they say that instead of staying silent.
  */
 import { spawn } from 'node:child_process';
@@ -41,12 +42,17 @@ async function startCluster(): Promise<Cluster> {
   }
   const mongod = await findMongod(process.env, console.log);
   if ('reason' in mongod) return without(mongod.reason);
-  console.log(`Starting a three-member replica set (mongod ${mongod.version}) ...`);
+  console.log(`Starting a three-member and a one-member replica set (mongod ${mongod.version}) ...`);
   const set: RunningMongod = await startReplicaSet(mongod.path);
+  const quick: RunningMongod = await startReplicaSet(mongod.path, { members: 1 });
   return {
-    environment: { LATCHKEY_TEST_MONGODB_URI: set.uri, LATCHKEY_TEST_MONGOD: mongod.path },
-    verdict: await described(set.uri),
-    stop: () => set.stop(),
+    environment: {
+      LATCHKEY_TEST_MONGODB_URI: set.uri,
+      LATCHKEY_TEST_MONGODB_QUICK_URI: quick.uri,
+      LATCHKEY_TEST_MONGOD: mongod.path,
+    },
+    verdict: `${await described(set.uri)}, and on a set of one member`,
+    stop: async () => void (await Promise.all([set.stop(), quick.stop()])),
   };
 }
 

@@ -29,7 +29,7 @@ async function threeNodes(t: TestContext, store: Store): Promise<Node[]> {
   return nodes;
 }
 
-for (const store of stores()) {
+for (const store of stores('replicated')) {
   describe(store.name, { skip: store.skip }, () => {
     test('of a rate limit no more is admitted than the limit and what the other nodes admit in one interval', async (t) => {
       const nodes = await threeNodes(t, store);

@@ -226,7 +226,7 @@ async function report(line: string): Promise<void> {
   if (notes) await appendFile(notes, `${line}\n`);
 }
 
-for (const store of stores()) {
+for (const store of stores('replicated')) {
   const of = store.name === 'embedded' ? 'two workers on the embedded store' : 'three nodes on MongoDB';
   test(`every change is obeyed within a second by ${of}, under load (${store.name})`, {
     skip: store.skip,

@@ -17,7 +17,7 @@ import { type Heard, listening } from './opened.ts';
 import { raceContract } from './races.ts';
 import { book, books, inserted } from './tables.ts';
 
-for (const store of stores().filter(({ name }) => name === 'embedded')) {
+for (const store of stores('replicated').filter(({ name }) => name === 'embedded')) {
   storageContract(store);
   feedContract(store);
   raceContract(store);

@@ -11,7 +11,7 @@ import { opened } from './opened.ts';
 import { raceContract } from './races.ts';
 import { book, books, inserted, loans, ticket, tickets } from './tables.ts';
 
-for (const store of stores().filter(({ name }) => name === 'mongodb')) {
+for (const store of stores('replicated').filter(({ name }) => name === 'mongodb')) {
   storageContract(store);
   feedContract(store);
   raceContract(store);

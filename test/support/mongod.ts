@@ -23,19 +23,19 @@ const ARGS = [
   ['--setParameter', 'transactionLifetimeLimitSeconds=5'],
 ].flat();
 
-/** @param options `electionMs`: how long the members wait for a lost primary before they elect another */
+/** @param options how many `members`; `electionMs`: how long they wait for a lost primary before they elect another */
 export async function startReplicaSet(
   mongod: string,
-  { electionMs = 10_000 }: { electionMs?: number } = {},
+  { members: count = 3, electionMs = 10_000 }: { members?: number; electionMs?: number } = {},
 ): Promise<RunningMongod> {
   const folder = await mkdtemp(join(await quickFolder(), 'latchkey-mongod-'));
-  const members = ['a', 'b', 'c'].map((name) => ({ dbPath: join(folder, name) }));
+  const members = Array.from({ length: count }, (_, i) => ({ dbPath: join(folder, String(i)) }));
   for (const { dbPath } of members) await mkdir(dbPath);
   const set = await MongoMemoryReplSet.create({
     binary: { systemBinary: mongod, checkMD5: false },
     instanceOpts: members,
     replSet: {
-      count: 3,
+      count,
       name: 'rs0',
       ip: '127.0.0.1',
       storageEngine: 'wiredTiger',
