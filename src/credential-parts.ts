@@ -6,6 +6,7 @@ import { ClientJwtReader } from './authorization-server/client-jwt-reader.ts';
 import { EngineClients } from './authorization-server/clients.ts';
 import { credentialReader } from './authorization-server/credential-reader.ts';
 import { createEngine } from './authorization-server/engine.ts';
+import { gatewayAuthentication } from './authorization-server/gateway-authentication.ts';
 import { Keys } from './authorization-server/keys.ts';
 import { tokenIssuer } from './authorization-server/token-issue.ts';
 import { TokenReader } from './authorization-server/token-reader.ts';
@@ -101,8 +102,18 @@ export function credentialParts(parts: CredentialSurroundings) {
     onIssued: ({ standing, api }) => usage.count('token', 'issued', standing, api.identifier),
   });
 
+  const gatewayDoor = gatewayAuthentication({
+    issuer,
+    storage,
+    reader,
+    clients: engineClients,
+    knowledge: catalogue,
+    lastUsed,
+  });
+
   return {
     keys,
+    gatewayDoor,
     settling,
     engine,
     credentials,

@@ -2,7 +2,7 @@
 import Koa from 'koa';
 import type { AdminServices } from './admin-api/operation.ts';
 import { adminApi } from './admin-api/router.ts';
-import { discovery } from './authorization-server/discovery.ts';
+import { discovery, metadataOf } from './authorization-server/discovery.ts';
 import { type EndpointParts, oauthEndpoints } from './authorization-server/endpoints.ts';
 import { registration } from './authorization-server/registration.ts';
 import type { Config } from './config.ts';
@@ -19,6 +19,8 @@ import type { ChangeObserver } from './domain/unit.ts';
 import type { UsageCounter } from './domain/usage/usage-counter.ts';
 import type { Verdicts } from './domain/verdicts/verdicts.ts';
 import { authorize } from './gateways/authorize.ts';
+import { gatewayConnections } from './gateways/connections.ts';
+import type { DialectParts } from './gateways/dialect.ts';
 import { leakReports } from './gateways/leak-reports.ts';
 import { type VerifyParts, verify } from './gateways/verify.ts';
 import type { Authenticate } from './http/access.ts';
@@ -44,6 +46,7 @@ export interface SurfaceParts
   readonly catalogue: Catalogue;
   readonly verdicts: Verdicts;
   readonly authenticate: Authenticate;
+  readonly gatewayDoor: DialectParts['door'];
   readonly introspectorBy: VerifyParts['authenticateClient'];
   readonly metrics: Metrics;
   readonly usage: UsageCounter;
@@ -170,6 +173,22 @@ export function surfaces(parts: SurfaceParts): { app: Koa; metricsApp: Koa } {
       onRefusal: (ctx, { kind }) => {
         if (kind === 'unauthenticated') refused(ctx, 'verify');
       },
+    }),
+  );
+  app.use(
+    gatewayConnections({
+      issuer,
+      storage,
+      observer,
+      sealer,
+      secrets,
+      door: parts.gatewayDoor,
+      metadata: () => metadataOf(issuer, keys),
+      creationKey: serverKeys.idempotency,
+      demandStore: () => catalogue.demandStore(),
+      addressOf,
+      onUnauthenticated: (ctx) => refused(ctx, 'gateway'),
+      onError,
     }),
   );
   app.use(

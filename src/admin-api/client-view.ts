@@ -26,6 +26,7 @@ const example = {
   token_lifetime_seconds: null,
   may_introspect: [],
   unknown_scopes: 'refuse',
+  gateway_id: null,
   enabled: true,
 };
 
@@ -45,6 +46,7 @@ export const ClientView = z
     token_lifetime_seconds: shape.token_lifetime_seconds,
     may_introspect: z.union([z.literal(true), z.array(z.string())]),
     unknown_scopes: shape.unknown_scopes,
+    gateway_id: z.string().nullable().meta({ description: 'The gateway through which it was made; null for none.' }),
     enabled: shape.enabled,
   })
   .meta({ id: 'Client', example });
@@ -76,6 +78,7 @@ export async function clientViews(storage: Storage, records: readonly Client[]):
   return records.map((client) => ({
     ...client,
     client_id: client.id,
+    gateway_id: client.gateway_id ?? null,
     permissions: names.permissions(client.permissions),
     roles: client.role_ids.map(names.role),
     default_api: client.default_api_id === null ? null : names.api(client.default_api_id),

@@ -11,6 +11,9 @@ import { clientSecretRecoveryOperations } from './client-secret-recovery.ts';
 import { clientSecretOperations } from './client-secrets.ts';
 import { clientOperations } from './clients.ts';
 import { collectionOperations } from './collections.ts';
+import { gatewayClientOperations } from './gateway-clients.ts';
+import { gatewayCredentialOperations } from './gateway-credentials.ts';
+import { gatewayOperations } from './gateways.ts';
 import { importOperations } from './imports.ts';
 import { initialAccessTokenOperations } from './initial-access-tokens.ts';
 import { memberOperations } from './members.ts';
@@ -39,6 +42,9 @@ export const operations = [
   ...clientSecretRecoveryOperations,
   ...apiKeyOperations,
   ...initialAccessTokenOperations,
+  ...gatewayOperations,
+  ...gatewayCredentialOperations,
+  ...gatewayClientOperations,
   ...importOperations,
   ...memberOperations,
   ...ownershipOperations,

@@ -61,7 +61,8 @@ function document(content: unknown, maxAgeSeconds: number): Document {
   return { body, etag, maxAgeSeconds };
 }
 
-function metadataOf(issuer: string, keys: Keys) {
+/** @returns what RFC 8414 and OpenID Connect Discovery 1.0 have told of a server */
+export function metadataOf(issuer: string, keys: Keys) {
   const algorithms = [...new Set(keys.published().map(({ algorithm }) => algorithm))].sort();
   const methods = [...CLIENT_AUTH_METHODS];
   const assertionAlgorithms = [...ASSERTION_ALGORITHMS];

@@ -3,6 +3,7 @@
  * initial access token, and each client is managed by its own registration access token.
  */
 import type { Context, Middleware } from 'koa';
+import { newRecordedToken } from '../domain/access/recorded-tokens.ts';
 import { clientAuthor, registeringAuthor } from '../domain/audit/author.ts';
 import type { Secrets } from '../domain/clients/secrets.ts';
 import { invalid, type Mistake } from '../domain/errors.ts';
@@ -16,7 +17,6 @@ import {
   endRegistration,
   repeatedSecret,
 } from '../domain/registration/registration-changes.ts';
-import { newRegistrationToken } from '../domain/registration/registration-tokens.ts';
 import type { ChangeObserver } from '../domain/unit.ts';
 import { untilCommitted } from '../http/attempts.ts';
 import { contentTypeOf, parseJson, readBytes } from '../http/json-body.ts';
@@ -68,7 +68,7 @@ async function register(ctx: Context, parts: RegistrationParts): Promise<void> {
   const metadata = await readMetadata(ctx, (sent) => registrationMistakes(surroundings, sent, first));
   const client_id = newId('cli');
   const minted = needsSecret(metadata) ? await secrets.mint(client_id) : undefined;
-  const registrationToken = newRegistrationToken('reg');
+  const registrationToken = newRecordedToken('reg');
   const author = registeringAuthor(first.token.id, parts.addressOf(ctx));
   const made = await untilCommitted(parts, author, async (unit) => {
     // Anew each time: of many at once the last use is one's, and what was allowed may have been taken back.

@@ -13,6 +13,8 @@ export type IdPrefix =
   | 'cli'
   | 'col'
   | 'dlv'
+  | 'gw'
+  | 'gwk'
   | 'iat'
   | 'key'
   | 'logo'

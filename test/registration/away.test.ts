@@ -6,7 +6,7 @@ import { test } from 'node:test';
 import Koa from 'koa';
 import { type RegistrationParts, registration } from '../../src/authorization-server/registration.ts';
 import { DomainError } from '../../src/domain/errors.ts';
-import { newRegistrationToken } from '../../src/domain/registration/registration-tokens.ts';
+import { newRecordedToken } from '../../src/domain/access/recorded-tokens.ts';
 import type { Storage } from '../../src/domain/store.ts';
 import { at, REGISTER } from './portal.ts';
 
@@ -37,10 +37,10 @@ for (const [what, demandStore] of [
     t.after(() => server.close().closeAllConnections());
     const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}${REGISTER}`;
     const answers = [
-      await at(url, 'POST', newRegistrationToken('iat').token, {}),
-      await at(`${url}/cli_x`, 'GET', newRegistrationToken('reg').token),
-      await at(`${url}/cli_x`, 'PUT', newRegistrationToken('reg').token, {}),
-      await at(`${url}/cli_x`, 'DELETE', newRegistrationToken('reg').token),
+      await at(url, 'POST', newRecordedToken('iat').token, {}),
+      await at(`${url}/cli_x`, 'GET', newRecordedToken('reg').token),
+      await at(`${url}/cli_x`, 'PUT', newRecordedToken('reg').token, {}),
+      await at(`${url}/cli_x`, 'DELETE', newRecordedToken('reg').token),
     ];
     for (const { status, body, headers } of answers) {
       assert.deepEqual([status, body.error], [503, 'temporarily_unavailable']);

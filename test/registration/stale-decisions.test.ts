@@ -11,7 +11,7 @@ import type { ClientMetadata } from '../../src/domain/registration/client-metada
 import { initialAccessTokens } from '../../src/domain/registration/initial-access-tokens.ts';
 import { registerClient } from '../../src/domain/registration/registering.ts';
 import { changeRegistration } from '../../src/domain/registration/registration-changes.ts';
-import { newRegistrationToken } from '../../src/domain/registration/registration-tokens.ts';
+import { newRecordedToken } from '../../src/domain/access/recorded-tokens.ts';
 import { withdrawRegistration } from '../../src/domain/registration/registration-withdrawal.ts';
 import { StaleError, type Storage, type StoredRecord, type Table } from '../../src/domain/store.ts';
 import { type Patch, Unit } from '../../src/domain/unit.ts';
@@ -112,7 +112,7 @@ async function portal(t: TestContext, store: Store) {
 }
 
 function credentials() {
-  return { client_id: newId('cli'), minted: undefined, registrationToken: newRegistrationToken('reg') };
+  return { client_id: newId('cli'), minted: undefined, registrationToken: newRecordedToken('reg') };
 }
 
 async function admitted(storage: Storage, client: { client_id: string; registration_access_token: string }) {

@@ -22,6 +22,8 @@ export type Grant = { readonly at: string } & (
   /** An API may take tokens without any scope (`allow_no_scope`): then being a client's default is a right. */
   | { readonly default_api: string }
   | { readonly owner: string | null }
+  /** A gateway makes clients, and is told of others' tokens. */
+  | { readonly gateway: true }
   /** An API in a collection: whoever was kept from it by the collection has what it holds there. */
   | { readonly collection_api: string }
 );

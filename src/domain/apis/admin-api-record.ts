@@ -3,6 +3,7 @@
 import type { z } from 'zod';
 import { OWNERSHIP_SCOPE } from '../access/principal.ts';
 import { clients } from '../clients/clients.ts';
+import { gatewayResource } from '../gateways/gateways.ts';
 import { newId } from '../ids.ts';
 import type { Storage } from '../store.ts';
 import type { Unit } from '../unit.ts';
@@ -14,6 +15,11 @@ export type AdminScope = z.infer<typeof ApiScope>;
 /** @returns the audience of tokens for the admin API */
 export function adminResource(issuer: string): string {
   return `${issuer}/admin/v1`;
+}
+
+/** @returns whether it is the admin API's record, among those that are built in */
+export function isAdminApi({ built_in, gateway_id }: Pick<Api, 'built_in' | 'gateway_id'>): boolean {
+  return built_in && gateway_id === undefined;
 }
 
 /** Makes the record. */
@@ -34,7 +40,7 @@ export async function updateAdminApi(
   unit: Unit,
   { issuer, scopes, mayMove }: { issuer: string; scopes: readonly AdminScope[]; mayMove: boolean },
 ): Promise<string | undefined> {
-  const existing = (await storage.all(apis)).find(({ built_in }) => built_in);
+  const existing = (await storage.all(apis)).find(isAdminApi);
   if (existing === undefined) {
     createAdminApi(unit, issuer, scopes);
     return undefined;
@@ -46,8 +52,17 @@ export async function updateAdminApi(
   if (isMoved) await demandMove(storage, existing.identifier, identifier, mayMove);
   if (added.length === 0 && !isMoved) return undefined;
   unit.replace(apis, existing, { identifier, scopes: [...existing.scopes, ...added] });
+  if (isMoved) await moveGateways(storage, unit, issuer);
   if (added.length > 0) await grantToOwners(storage, unit, existing.id, added);
   return isMoved ? existing.identifier : undefined;
+}
+
+/** The audiences of gateways are below the issuer too. */
+async function moveGateways(storage: Storage, unit: Unit, issuer: string): Promise<void> {
+  for (const api of await storage.all(apis)) {
+    if (api.gateway_id === undefined) continue;
+    unit.replace(apis, api, { identifier: gatewayResource(issuer, api.gateway_id) });
+  }
 }
 
 async function demandMove(storage: Storage, from: string, to: string, mayMove: boolean): Promise<void> {

@@ -1,6 +1,7 @@
 /** What may be done with APIs. */
 import { z } from 'zod';
 import { DomainError, invalid, type Mistake } from '../errors.ts';
+import { followApiScopes } from '../gateways/gateway-rights.ts';
 import { newId } from '../ids.ts';
 import { changesNothing, definedIn } from '../merge.ts';
 import { coverLifetime } from '../signing-keys/signing-keys.ts';
@@ -101,6 +102,7 @@ export async function changeApi(
   }
   const kept = new Set(after.scopes.map(({ name }) => name));
   const released = before.scopes.filter(({ name }) => !kept.has(name));
+  if (changes.scopes !== undefined) await followApiScopes(work, after);
   return work.unit.replace(apis, before, patch, {
     released: released.map(({ name }) => scopeReference(before.id, name)),
   });
@@ -122,7 +124,7 @@ async function supplyKeys(
 }
 
 function refuseBuiltIn({ built_in }: Api): void {
-  if (built_in) throw new DomainError('forbidden', 'The admin API is part of Latchkey: it is read-only.');
+  if (built_in) throw new DomainError('forbidden', 'This API is part of Latchkey: it is read-only.');
 }
 
 function repetitions({ scopes = [], resources = [], environments }: ApiChanges): Mistake[] {

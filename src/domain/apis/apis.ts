@@ -28,8 +28,10 @@ export const Api = z.object({
   /** Whether a token without any scope is worth something here. */
   allow_no_scope: z.boolean(),
   enabled: z.boolean(),
-  /** The admin API: made by Latchkey, read-only. */
+  /** The admin API, and the own ones of gateways: made by Latchkey, read-only. */
   built_in: z.boolean(),
+  /** Whose own it is; missing for all others. */
+  gateway_id: z.string().optional(),
 });
 export type Api = z.infer<typeof Api>;
 
@@ -53,6 +55,7 @@ export const apis: Table<Api> = {
       allow_no_scope: 'shown',
       enabled: 'shown',
       built_in: 'shown',
+      gateway_id: 'shown',
     },
   },
 };

@@ -7,12 +7,12 @@ import { recordShape } from '../record.ts';
 import type { StoredRecord, Table } from '../store.ts';
 
 /** `system`: Latchkey itself; `anyone`: nobody had shown a credential. */
-export const ActorType = z.enum(['client', 'member', 'initial_access_token', 'system', 'anyone']);
+export const ActorType = z.enum(['client', 'member', 'initial_access_token', 'gateway', 'system', 'anyone']);
 
 /** Who did it. */
 export const Actor = z.object({
   type: ActorType,
-  /** A client's, member's or initial access token's id, or what of the system; null for anyone. */
+  /** A client's, member's, initial access token's or gateway's id, or what of the system; null for anyone. */
   id: z.string().nullable(),
   /** The personal key that a member acted by. */
   api_key_id: z.string().nullable(),

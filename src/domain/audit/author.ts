@@ -38,3 +38,8 @@ function actorOf(principal: Principal | undefined): Actor {
   if (principal.kind === 'machine') return { type: 'client', id: principal.client_id, api_key_id: null };
   return { type: 'member', id: principal.member_id, api_key_id: principal.key?.id ?? null };
 }
+
+/** @returns a gateway, for what is done through it */
+export function gatewayAuthor(gatewayId: string, ip: string | undefined): Author {
+  return { actor: { type: 'gateway', id: gatewayId, api_key_id: null }, ip: ip ?? null };
+}

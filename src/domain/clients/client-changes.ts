@@ -11,6 +11,7 @@ import { demandForeign, demandGrants, demandOwnerOver, demandRightsOf } from '..
 import { References } from '../apis/references.ts';
 import { type Application, applications } from '../applications/applications.ts';
 import type { Mistake } from '../errors.ts';
+import { removeGatewayClientOf } from '../gateways/gateway-clients.ts';
 import { changesNothing, definedIn } from '../merge.ts';
 import { removeRegistrationOf } from '../registration/client-registrations.ts';
 import { keepTakenRights } from '../registration/taken-rights.ts';
@@ -106,6 +107,7 @@ export async function createClient(
     ...rights,
     tokens_valid_from: null,
     ended_keys: [],
+    gateway_id: null,
   });
   return {
     client,
@@ -167,6 +169,7 @@ export async function removeClient(work: Work, client: Client): Promise<void> {
   await demandOwnerOver(work, [client]);
   await removeSecrets(work, client);
   await removeRegistrationOf(work, client);
+  await removeGatewayClientOf(work, client);
   work.unit.remove(clients, client);
 }
 

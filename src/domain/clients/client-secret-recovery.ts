@@ -85,6 +85,12 @@ export async function revealSecret(
   return services.sealer.open(placeOf(secret.id), sealed_secret).toString();
 }
 
+/** @returns the secret itself, for whoever has made sure that it may be shown @throws Error where it is not recoverable */
+export function openSecret({ id, sealed_secret }: ClientSecret, sealer: Pick<Sealer, 'open'>): string {
+  if (typeof sealed_secret !== 'string') throw new Error(`${id} is not recoverable`);
+  return sealer.open(placeOf(id), sealed_secret).toString();
+}
+
 function placeOf(id: string): Place {
   return { table: clientSecrets.name, id, field: 'sealed_secret' };
 }

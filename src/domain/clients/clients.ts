@@ -41,12 +41,14 @@ export const Client = z.object({
   tokens_valid_from: z.iso.datetime().nullable(),
   /** Its inline keys that were taken back. */
   ended_keys: z.array(z.object({ short_id: z.string(), ended_at: z.iso.datetime() })),
+  /** Through which it was made, or by which it was adopted; missing where it was made before there were any. */
+  gateway_id: z.string().nullable().optional(),
 });
 export type Client = z.infer<typeof Client>;
 
 export const clients: Table<Client> = {
   name: 'clients',
-  indexes: ['application_id', 'access_profile_id'],
+  indexes: ['application_id', 'access_profile_id', 'gateway_id'],
   search: (client) => [client.id],
   references: (client) => [
     client.application_id,
@@ -72,6 +74,7 @@ export const clients: Table<Client> = {
       token_lifetime_seconds: 'shown',
       may_introspect_ids: asMayIntrospect,
       unknown_scopes: 'shown',
+      gateway_id: 'shown',
       enabled: 'shown',
       tokens_valid_from: 'unlogged',
       ended_keys: 'unlogged',

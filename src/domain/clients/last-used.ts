@@ -1,5 +1,6 @@
-/** When secrets and API keys were last used, and keys how often: gathered off the hot path and written now and then. */
+/** When secrets, API keys and gateways' keys were last used, and keys how often: gathered off the hot path and written now and then. */
 import { apiKeys } from '../api-keys/api-keys.ts';
+import { gatewayKeys } from '../gateways/gateway-credentials.ts';
 import type { Storage } from '../store.ts';
 import { clientSecrets } from './client-secrets.ts';
 
@@ -15,6 +16,7 @@ export class LastUsed {
   readonly #storage: Storage;
   #secrets: Uses = new Map();
   #keys: Uses = new Map();
+  #gatewayKeys: Uses = new Map();
 
   constructor(storage: Storage) {
     this.#storage = storage;
@@ -30,16 +32,22 @@ export class LastUsed {
     add(this.#keys, keyId, { at, count: 1 });
   }
 
+  /** @param at milliseconds */
+  noteGatewayKey(keyId: string, at: number): void {
+    add(this.#gatewayKeys, keyId, { at, count: 1 });
+  }
+
   /**
    * Writes what was noted since the last time. What fails to be written is noted again; where it was written all the
    * same, those uses count twice.
    */
   async flush(): Promise<void> {
-    const [secrets, keys] = [this.#secrets, this.#keys];
-    [this.#secrets, this.#keys] = [new Map(), new Map()];
+    const [secrets, keys, gateway] = [this.#secrets, this.#keys, this.#gatewayKeys];
+    [this.#secrets, this.#keys, this.#gatewayKeys] = [new Map(), new Map(), new Map()];
     const written = await Promise.allSettled([
       keeping(secrets, this.#secrets, () => this.#storage.annotate(clientSecrets, notes(secrets))),
       keeping(keys, this.#keys, () => this.#storage.annotate(apiKeys, countedNotes(keys))),
+      keeping(gateway, this.#gatewayKeys, () => this.#storage.annotate(gatewayKeys, notes(gateway))),
     ]);
     for (const outcome of written) if (outcome.status === 'rejected') throw outcome.reason;
   }

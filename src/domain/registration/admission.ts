@@ -1,6 +1,7 @@
 /** Whether the token of a registration counts at this moment, and what may be done by it. */
 import { demandGrants } from '../access/may-grant.ts';
 import type { Principal } from '../access/principal.ts';
+import { isTokenOf, recordIdOf } from '../access/recorded-tokens.ts';
 import { apis } from '../apis/apis.ts';
 import { roles } from '../apis/roles.ts';
 import { type Application, applications } from '../applications/applications.ts';
@@ -20,7 +21,6 @@ import {
   initialAccessTokens,
   initialAccessTokenUses,
 } from './initial-access-tokens.ts';
-import { isTokenOf, recordIdOf } from './registration-tokens.ts';
 
 // Without it a machine makes none; members have it by their position.
 const MAKING_SCOPE = 'initial-access-tokens:write';

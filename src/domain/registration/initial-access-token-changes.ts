@@ -2,6 +2,7 @@
 import { endOfActing } from '../access/key-expiry.ts';
 import { demandGrants, type Grant, grantsOfRoles } from '../access/may-grant.ts';
 import { memberOf, type Principal } from '../access/principal.ts';
+import { newRecordedToken } from '../access/recorded-tokens.ts';
 import type { Application } from '../applications/applications.ts';
 import { addedGrants, NO_RIGHTS } from '../clients/client-grants.ts';
 import { DomainError, invalid } from '../errors.ts';
@@ -16,7 +17,6 @@ import {
   initialAccessTokenUses,
   type Maker,
 } from './initial-access-tokens.ts';
-import { newRegistrationToken } from './registration-tokens.ts';
 
 /** @returns the record, and the token itself to be shown once @throws DomainError `invalid`, `forbidden` */
 export async function createInitialAccessToken(
@@ -27,7 +27,7 @@ export async function createInitialAccessToken(
   if (mistakes.length > 0) throw invalid(mistakes);
   demandLasting(work.principal, ['']);
   await demandGrants(work, await addedGrants(work.storage, NO_RIGHTS, { ...NO_RIGHTS, permissions, role_ids }));
-  const { id, token, proof } = newRegistrationToken('iat');
+  const { id, token, proof } = newRecordedToken('iat');
   const { roles: _, ...own } = draft;
   const record = work.unit.insert(initialAccessTokens, {
     id,

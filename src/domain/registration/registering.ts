@@ -1,4 +1,6 @@
 /** Registers a client by an initial access token (RFC 7591 section 3). */
+
+import type { MintedToken } from '../access/recorded-tokens.ts';
 import { readNames } from '../apis/references.ts';
 import { isSecretBased } from '../clients/client-authentication.ts';
 import { type ClientSurroundings, clientMistakes, createClient } from '../clients/client-changes.ts';
@@ -14,13 +16,12 @@ import { type Ceiling, registrant, shareOf } from './ceilings.ts';
 import { type ClientMetadata, descriptionOf } from './client-metadata.ts';
 import { type ClientRegistration, clientRegistrations } from './client-registrations.ts';
 import { initialAccessTokens, initialAccessTokenUses } from './initial-access-tokens.ts';
-import type { MintedRegistrationToken } from './registration-tokens.ts';
 
 /** What was made beforehand, since it is the same at each attempt or takes long. */
 export interface RegistrationCredentials {
   readonly client_id: string;
   readonly minted: MintedSecret | undefined;
-  readonly registrationToken: MintedRegistrationToken;
+  readonly registrationToken: MintedToken;
 }
 
 /** What registering reads and writes. */

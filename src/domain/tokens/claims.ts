@@ -16,6 +16,8 @@ export interface AccessTokenClaims {
   readonly scp: readonly string[];
   readonly roles: readonly string[];
   readonly environment: string;
+  /** The client again, of one that was made through a gateway: by this WSO2 ends all tokens of a client. */
+  readonly entity_id?: string;
 }
 
 /** @param iat seconds since 1970 @param lifetimeSeconds until `exp` */
@@ -38,5 +40,6 @@ export function claimsOf(
     scp: scopes,
     roles,
     environment: client.environment,
+    ...(client.gateway_id && { entity_id: client.id }),
   };
 }

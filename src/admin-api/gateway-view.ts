@@ -1,0 +1,158 @@
+/** How gateways look from outside: names for ids, what to paste into the gateway, and nothing that is secret. */
+import { z } from 'zod';
+import { readNames } from '../domain/apis/references.ts';
+import { notFound } from '../domain/errors.ts';
+import { readCredentials } from '../domain/gateways/gateway-credential-changes.ts';
+import { Gateway, gateways, isWso2, KongAdmin, Notify, Product, ScopeChoice } from '../domain/gateways/gateways.ts';
+import type { Storage } from '../domain/store.ts';
+import { recordView } from './operation.ts';
+
+const { shape } = Gateway;
+
+export const gatewayExample = {
+  id: 'gw_5vq3m8t1c7w2zk9x4n6bd0fh',
+  created_at: '2026-11-21T08:00:00.000Z',
+  updated_at: '2026-11-21T08:00:00.000Z',
+  type: 'wso2-keycloak',
+  name: 'WSO2',
+  enabled: true,
+  status: 'connected',
+  last_contact_at: '2026-11-21T08:05:00.000Z',
+  client_id: 'cli_5vq3m8t1c7w2zk9x4n6bd0fh',
+  settings: {
+    apis: ['https://api.example.com/orders'],
+    scopes: 'all',
+    roles: [],
+    addresses: [],
+    proxy_hops: 0,
+    notify: null,
+    products: [],
+    kong: null,
+  },
+  endpoints: {
+    discovery: 'https://auth.example.com/gateways/wso2/gw_5vq3m8t1c7w2zk9x4n6bd0fh/.well-known/openid-configuration',
+    registration: 'https://auth.example.com/gateways/wso2/gw_5vq3m8t1c7w2zk9x4n6bd0fh/register',
+    token: 'https://auth.example.com/oauth2/token',
+    introspection: 'https://auth.example.com/oauth2/introspect',
+    revocation: 'https://auth.example.com/oauth2/revoke',
+    jwks: 'https://auth.example.com/oauth2/jwks',
+  },
+};
+
+const Endpoints = z
+  .object({
+    discovery: z.string(),
+    registration: z.string(),
+    token: z.string(),
+    introspection: z.string(),
+    revocation: z.string(),
+    jwks: z.string(),
+    scopes: z.string().optional().meta({ description: 'Scope management; of `wso2-is` alone.' }),
+  })
+  .meta({ description: 'The exact URLs to paste into the gateway.' });
+
+export const GatewayView = z
+  .object({
+    ...recordView,
+    type: shape.type,
+    name: shape.name,
+    enabled: shape.enabled,
+    status: z
+      .enum(['disabled', 'waiting', 'connected'])
+      .meta({ description: '`waiting`: it has not shown a credential yet.' }),
+    last_contact_at: z.iso
+      .datetime()
+      .nullable()
+      .meta({ description: 'When it last showed a credential, to within some seconds.' }),
+    client_id: shape.client_id.meta({ description: 'Its own, at the OAuth endpoints; null where it needs none.' }),
+    settings: z.object({
+      apis: z.array(z.string()),
+      scopes: ScopeChoice,
+      roles: z.array(z.string()),
+      addresses: shape.addresses,
+      proxy_hops: shape.proxy_hops,
+      notify: Notify.nullable(),
+      products: z.array(z.object({ version: Product.shape.version, api: z.string(), scopes: ScopeChoice })),
+      kong: KongAdmin.nullable(),
+    }),
+    endpoints: Endpoints,
+  })
+  .meta({ id: 'Gateway', example: gatewayExample });
+export type GatewayView = z.infer<typeof GatewayView>;
+
+/** @returns the gateway that the path names @throws DomainError `not_found` */
+export async function findGateway({ storage, params }: { storage: Storage; params: { id: string } }): Promise<Gateway> {
+  const gateway = await storage.get(gateways, params.id);
+  if (gateway === undefined) throw notFound('gateway');
+  return gateway;
+}
+
+/** @returns how they look from outside, in the same order */
+export async function gatewayViews(
+  storage: Storage,
+  issuer: string,
+  records: readonly Gateway[],
+): Promise<GatewayView[]> {
+  const names = await readNames(
+    storage,
+    records.flatMap(({ api_ids, products }) => [...api_ids, ...products.map(({ api_id }) => api_id)]),
+    records.flatMap(({ binding_role_ids }) => binding_role_ids),
+  );
+  const contacts = await Promise.all(records.map((gateway) => lastContact(storage, gateway)));
+  return records.map((gateway, index) => {
+    const last_contact_at = contacts[index] ?? null;
+    const { api_ids, scopes, binding_role_ids, addresses, proxy_hops, notify, products, kong } = gateway;
+    return GatewayView.parse({
+      ...gateway,
+      status: gateway.enabled ? (last_contact_at === null ? 'waiting' : 'connected') : 'disabled',
+      last_contact_at,
+      settings: {
+        apis: api_ids.map(names.api),
+        scopes,
+        roles: binding_role_ids.map(names.role),
+        addresses,
+        proxy_hops,
+        notify,
+        products: products.map(({ version, api_id, scopes: some }) => ({
+          version,
+          api: names.api(api_id),
+          scopes: some,
+        })),
+        kong,
+      },
+      endpoints: endpointsOf(issuer, gateway),
+    });
+  });
+}
+
+/** @returns how one looks from outside */
+export async function gatewayView(storage: Storage, issuer: string, gateway: Gateway): Promise<GatewayView> {
+  const [view] = await gatewayViews(storage, issuer, [gateway]);
+  return GatewayView.parse(view);
+}
+
+/** @returns the URLs of the gateway's dialect, and of the OAuth endpoints */
+export function endpointsOf(issuer: string, { id, type }: Pick<Gateway, 'id' | 'type'>): z.infer<typeof Endpoints> {
+  const oauth = {
+    token: `${issuer}/oauth2/token`,
+    introspection: `${issuer}/oauth2/introspect`,
+    revocation: `${issuer}/oauth2/revoke`,
+    jwks: `${issuer}/oauth2/jwks`,
+  };
+  const discovery = `${issuer}/.well-known/openid-configuration`;
+  if (type === 'kong-konnect') return { discovery, registration: `${issuer}/gateways/kong/${id}`, ...oauth };
+  if (!isWso2(type)) return { discovery, registration: `${issuer}/oauth2/register`, ...oauth };
+  const own = `${issuer}/gateways/wso2/${id}`;
+  return {
+    discovery: `${own}/.well-known/openid-configuration`,
+    registration: `${own}/register`,
+    ...oauth,
+    ...(type === 'wso2-is' && { scopes: `${own}/scopes` }),
+  };
+}
+
+async function lastContact(storage: Storage, gateway: Gateway): Promise<string | null> {
+  const { secrets, keys } = await readCredentials(storage, gateway);
+  const times = [...secrets, ...keys].flatMap(({ last_used_at }) => last_used_at ?? []);
+  return times.sort().at(-1) ?? null;
+}

@@ -1,0 +1,218 @@
+/**
+ * What a gateway does with the clients that are made through it: it reads, changes, rotates and removes those and no
+ * others, whichever its dialect. Which rights they have follows from the gateway's settings, never from what it says.
+ */
+
+import { apiKeys } from '../api-keys/api-keys.ts';
+import { accessProfiles } from '../applications/access-profiles.ts';
+import { type Application, applications } from '../applications/applications.ts';
+import { removeClient } from '../clients/client-changes.ts';
+import { insertSecret, rotateSecret } from '../clients/client-secret-changes.ts';
+import { isRevealable, openSecret } from '../clients/client-secret-recovery.ts';
+import { type ClientSecret, clientSecrets } from '../clients/client-secrets.ts';
+import { type Client, clients } from '../clients/clients.ts';
+import type { MintedSecret } from '../clients/secrets.ts';
+import { DomainError } from '../errors.ts';
+import { newId } from '../ids.ts';
+import type { Sealer } from '../installation/sealing.ts';
+import { changesNothing } from '../merge.ts';
+import type { Environment } from '../record.ts';
+import type { Storage } from '../store.ts';
+import type { Unit } from '../unit.ts';
+import { type GatewayClient, gatewayClients } from './gateway-clients.ts';
+import { gatewayPrincipal, isWithinGateway } from './gateway-rights.ts';
+import { type Gateway, gateways } from './gateways.ts';
+
+/** What is done through a gateway works with. */
+export interface ThroughGateway {
+  readonly storage: Storage;
+  readonly unit: Unit;
+  readonly sealer: Pick<Sealer, 'seal' | 'open'>;
+}
+
+/** A client as its gateway knows it. */
+export interface OwnClient {
+  readonly client: Client;
+  readonly details: GatewayClient;
+}
+
+/** What a gateway says of a client. */
+export interface Saying {
+  readonly client_name: string;
+  /** In its own words, to be read again by it alone. */
+  readonly said: GatewayClient['said'];
+  readonly token_endpoint_auth_method: 'client_secret_basic' | 'client_secret_post';
+}
+
+/** What a client begins with. */
+export interface Beginning extends Saying {
+  readonly id: string;
+  readonly environment: Environment;
+  readonly minted: MintedSecret;
+  /** Whether the gateway is to read the secret again and again, or is shown it once. */
+  readonly isRecoverable: boolean;
+  readonly token_lifetime_seconds?: number | null;
+}
+
+const NAME_MAX = 200;
+const ENVIRONMENT_SUFFIX = /_(PRODUCTION|SANDBOX)$/;
+
+/** @returns the client with this id, where it was made through this gateway or adopted by it */
+export async function findOwn(storage: Storage, gateway: Gateway, clientId: string): Promise<OwnClient | undefined> {
+  const [client, details] = await Promise.all([storage.get(clients, clientId), storage.get(gatewayClients, clientId)]);
+  if (client?.gateway_id !== gateway.id || details?.gateway_id !== gateway.id) return undefined;
+  return { client, details };
+}
+
+/** @returns what WSO2 writes at the end of a client's name; production where it writes nothing */
+export function environmentOf(clientName: string): Environment {
+  return ENVIRONMENT_SUFFIX.exec(clientName)?.[1] === 'SANDBOX' ? 'sandbox' : 'production';
+}
+
+/** Makes a client with its first secret, in the application of its name that has none in this environment yet. */
+export async function registerThrough(
+  work: ThroughGateway,
+  gateway: Gateway,
+  beginning: Beginning,
+): Promise<OwnClient & { secret: ClientSecret }> {
+  const { unit, sealer } = work;
+  const { id, environment, minted, isRecoverable, client_name, said, token_endpoint_auth_method } = beginning;
+  unit.require(gateways, gateway);
+  const application = await applicationFor(work, gateway, client_name, environment);
+  const client = unit.insert(clients, {
+    id,
+    application_id: application.id,
+    environment,
+    token_endpoint_auth_method,
+    jwks: null,
+    jwks_uri: null,
+    permissions: [],
+    role_ids: gateway.role_id === null ? [] : [gateway.role_id],
+    default_api_id: gateway.role_id === null ? null : (gateway.api_ids[0] ?? null),
+    access_profile_id: null,
+    token_lifetime_seconds: beginning.token_lifetime_seconds ?? null,
+    may_introspect_ids: [],
+    unknown_scopes: 'drop',
+    enabled: true,
+    tokens_valid_from: null,
+    ended_keys: [],
+    gateway_id: gateway.id,
+  });
+  const recovery = isRecoverable ? { secret: minted.secret, sealer } : undefined;
+  const principal = await gatewayPrincipal(work.storage, gateway);
+  const secret = insertSecret({ ...work, principal }, client, minted, { label: '', expires_at: null }, recovery);
+  const details = unit.insert(gatewayClients, { id, gateway_id: gateway.id, client_name, said });
+  return { client, details, secret };
+}
+
+/** Replaces what the gateway says of a client. @throws DomainError `forbidden` */
+export async function changeThrough(
+  work: ThroughGateway,
+  gateway: Gateway,
+  own: OwnClient,
+  { client_name, said, token_endpoint_auth_method }: Saying,
+): Promise<OwnClient> {
+  const { unit } = work;
+  await demandWithin(work, gateway, own.client);
+  const patch = { token_endpoint_auth_method };
+  const isSame = changesNothing(own.client, patch);
+  if (isSame) unit.require(clients, own.client);
+  const client = isSame ? own.client : unit.replace(clients, own.client, patch);
+  const saying = { client_name, said };
+  if (changesNothing(own.details, saying)) return { client, details: own.details };
+  return { client, details: unit.replace(gatewayClients, own.details, saying) };
+}
+
+/** Makes a new secret; the ones before count no more, though tokens got by them live to their end. @throws DomainError `forbidden` */
+export async function rotateThrough(
+  work: ThroughGateway,
+  gateway: Gateway,
+  { client }: OwnClient,
+  minted: MintedSecret,
+  isRecoverable: boolean,
+): Promise<ClientSecret> {
+  await demandWithin(work, gateway, client);
+  const principal = await gatewayPrincipal(work.storage, gateway);
+  const services = { sealer: work.sealer };
+  const rotation = { overlap_seconds: 0, label: '', recoverable: isRecoverable };
+  return await rotateSecret({ ...work, principal, services }, client, rotation, minted);
+}
+
+/** Removes a client with its secrets, and its application where it was made for it and nothing else is there. */
+export async function removeThrough(work: ThroughGateway, gateway: Gateway, { client }: OwnClient): Promise<void> {
+  const { storage, unit } = work;
+  const principal = await gatewayPrincipal(storage, gateway);
+  await removeClient({ ...work, principal }, client);
+  const application = await storage.get(applications, client.application_id);
+  if (application?.tags.includes(tagOf(gateway)) && (await isLastOf(storage, application))) {
+    unit.remove(applications, application);
+  }
+}
+
+/**
+ * @param now milliseconds
+ * @returns the client's newest secret that can be shown; undefined where there is none, or the client was given more
+ * than is the gateway's to handle
+ */
+export async function secretFor(
+  { storage, sealer }: Pick<ThroughGateway, 'storage' | 'sealer'>,
+  gateway: Gateway,
+  client: Client,
+  now: number,
+): Promise<{ text: string; record: ClientSecret } | undefined> {
+  const secrets = await storage.all(clientSecrets, { client_id: client.id });
+  const newest = secrets.filter((secret) => isRevealable(secret, now)).at(-1);
+  if (newest === undefined || !(await isWithinGateway(storage, gateway, client))) return undefined;
+  return { text: openSecret(newest, sealer), record: newest };
+}
+
+/** @throws DomainError `forbidden` where the client was given more than the gateway's APIs */
+async function demandWithin({ storage }: ThroughGateway, gateway: Gateway, client: Client): Promise<void> {
+  if (await isWithinGateway(storage, gateway, client)) return;
+  throw new DomainError(
+    'forbidden',
+    'This client was given more than this gateway may handle: ask the operator of Latchkey.',
+  );
+}
+
+async function applicationFor(
+  { storage, unit }: ThroughGateway,
+  gateway: Gateway,
+  clientName: string,
+  environment: Environment,
+): Promise<Application> {
+  const name = clientName.replace(ENVIRONMENT_SUFFIX, '').slice(0, NAME_MAX).trim() || clientName.slice(0, NAME_MAX);
+  for (const application of await storage.all(applications, { name })) {
+    if (!application.enabled || !application.tags.includes(tagOf(gateway))) continue;
+    const its = await storage.all(clients, { application_id: application.id });
+    const isFree = its.every((client) => client.gateway_id === gateway.id && client.environment !== environment);
+    if (!isFree) continue;
+    unit.require(applications, application);
+    return application;
+  }
+  return unit.insert(applications, {
+    id: newId('app'),
+    name,
+    description: '',
+    owner: null,
+    tags: [tagOf(gateway)],
+    logo_type: null,
+    enabled: true,
+    tokens_valid_from: null,
+  });
+}
+
+/** By which people find the applications that came through a gateway. */
+function tagOf({ id }: Gateway): string {
+  return `gateway:${id}`;
+}
+
+async function isLastOf(storage: Storage, { id: application_id }: Application): Promise<boolean> {
+  const where = { application_id };
+  const [holders, keys, profiles] = await Promise.all([
+    storage.page(clients, { where, limit: 2 }),
+    storage.page(apiKeys, { where, limit: 1 }),
+    storage.page(accessProfiles, { where, limit: 1 }),
+  ]);
+  return holders.length <= 1 && keys.length === 0 && profiles.length === 0;
+}

@@ -1,0 +1,104 @@
+/**
+ * `/gateways/{family}/{gateway}/…`: where configured gateways speak to Latchkey, each in its own dialect. Everything that
+ * is the same in all of them: which gateway it is, whether it proves itself, limits, and how errors are worded.
+ */
+import type { Context, Middleware } from 'koa';
+import { notFound } from '../domain/errors.ts';
+import { type Gateway, type GatewayType, gateways } from '../domain/gateways/gateways.ts';
+import { readBytes } from '../http/json-body.ts';
+import { oauthErrorOf } from '../http/oauth-error.ts';
+import { HttpError } from '../http/problem.ts';
+import { timesSent } from '../http/repeated-header.ts';
+import type { Dialect, DialectAnswer, DialectParts, DialectRequest } from './dialect.ts';
+import { konnect } from './kong/konnect.ts';
+import { keycloak } from './wso2/keycloak.ts';
+import { okta } from './wso2/okta.ts';
+
+const PREFIX = /^\/gateways\/(wso2|kong)\/([^/]*)(?:\/(.*))?$/s;
+const BODY_LIMIT_BYTES = 64 * 1024;
+
+/** By the first step of their paths. */
+const FAMILIES: Readonly<Record<string, Partial<Record<GatewayType, Dialect>>>> = {
+  wso2: { 'wso2-keycloak': keycloak, 'wso2-okta': okta },
+  kong: { 'kong-konnect': konnect },
+};
+
+/** What is wrong with a credential is told to nobody. */
+class Unauthenticated extends Error {}
+
+/** @returns middleware that answers what is below the prefix of a family and passes on the rest */
+export function gatewayConnections(parts: DialectParts): Middleware {
+  return async function serveGateway(ctx, next) {
+    const [, family, id, rest] = PREFIX.exec(ctx.path) ?? [];
+    if (family === undefined || id === undefined) return await next();
+    let dialect: Dialect | undefined;
+    ctx.set('Cache-Control', 'no-store');
+    try {
+      const gateway = await gatewayAt(parts, id);
+      dialect = gateway && FAMILIES[family]?.[gateway.type];
+      if (gateway === undefined || dialect === undefined) throw notFound('gateway');
+      const address = parts.addressOf(ctx);
+      const request = { ctx, method: ctx.method, gateway, steps: stepsOf(rest), address };
+      write(ctx, await answer(parts, dialect, request));
+    } catch (error) {
+      writeError(ctx, parts, dialect, error);
+    }
+  };
+}
+
+async function answer(parts: DialectParts, dialect: Dialect, request: DialectRequest): Promise<DialectAnswer> {
+  const open = dialect.open?.(parts, request);
+  if (open !== undefined) return open;
+  const { ctx, gateway } = request;
+  const isRepeated = timesSent(ctx.req, 'authorization') > 1 || timesSent(ctx.req, 'x-api-key') > 1;
+  const credentialId = isRepeated ? undefined : await dialect.authenticate(parts, request);
+  if (credentialId === undefined) throw new Unauthenticated();
+  // Some connectors declare JSON where they send nothing at all.
+  const body = await readBytes(ctx.req, BODY_LIMIT_BYTES);
+  ctx.state['gateway'] = gateway.id;
+  const answered = await dialect.serve(parts, { ...request, credentialId, body });
+  if (answered === undefined) throw notFound('operation');
+  return answered;
+}
+
+/** One that is disabled looks like one that is not there. */
+async function gatewayAt({ storage, demandStore }: DialectParts, id: string): Promise<Gateway | undefined> {
+  demandStore();
+  if (!/^gw_[0-9a-z]{24}$/.test(id)) return undefined;
+  const gateway = await storage.get(gateways, id);
+  return gateway?.enabled ? gateway : undefined;
+}
+
+function stepsOf(rest: string | undefined): string[] {
+  if (rest === undefined || rest === '') return [];
+  try {
+    return rest.split('/').map(decodeURIComponent);
+  } catch {
+    throw notFound('operation');
+  }
+}
+
+function write(ctx: Context, { status, body }: DialectAnswer): void {
+  ctx.status = status;
+  if (body === undefined) return;
+  ctx.type = 'application/json';
+  ctx.body = JSON.stringify(body);
+}
+
+/** Never with `Retry-After`: WSO2's KeyCloak connector would send the request five times over. */
+function writeError(ctx: Context, parts: DialectParts, dialect: Dialect | undefined, error: unknown): void {
+  if (error instanceof Unauthenticated) {
+    parts.onUnauthenticated(ctx);
+    ctx.status = 401;
+    if (dialect) ctx.set('WWW-Authenticate', dialect.challenge(parts.issuer));
+    ctx.body = { error: 'invalid_client', error_description: 'The credential is not valid for this gateway.' };
+    return;
+  }
+  const { status, error: code, description } = oauthErrorOf(error);
+  ctx.status = status;
+  if (error instanceof HttpError) ctx.set(error.headers);
+  // What was not read to its end must not be taken for the next request.
+  if (status === 413) ctx.set('Connection', 'close');
+  ctx.body = { error: code, error_description: description };
+  if (status >= 500) parts.onError(error);
+}

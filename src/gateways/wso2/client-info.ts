@@ -1,0 +1,74 @@
+/**
+ * What WSO2's connectors send of a client, as far as Latchkey reads it. They write `null`, `[]` and `""` for what nobody
+ * filled in, and ask for response types and grants that no machine needs: what means nothing is passed over, and what
+ * would be dangerous, or relied upon in vain, is refused (RFC 7591 section 2).
+ */
+import { z } from 'zod';
+import { CONTROL_CHARACTERS } from '../../domain/control-characters.ts';
+import type { OwnClient, Saying } from '../../domain/gateways/gateway-registrations.ts';
+
+export const GRANT_TYPE = 'client_credentials';
+const METHODS = ['client_secret_basic', 'client_secret_post'] as const;
+
+const Text = z
+  .string()
+  .max(500)
+  .regex(new RegExp(`^[^${CONTROL_CHARACTERS}]*$`, 'u'), 'must not contain control characters');
+const Texts = z.array(z.string().max(2000)).max(100);
+
+/** The members of all connectors; unknown ones are ignored. */
+export const clientInfo = {
+  client_id: z.string().max(300).nullish(),
+  client_secret: z.string().max(300).nullish(),
+  client_name: Text.nullish(),
+  redirect_uris: Texts.nullish(),
+  grant_types: Texts.refine(
+    (types) => types.length === 0 || types.includes(GRANT_TYPE),
+    `must have ${GRANT_TYPE}: no other grant is served`,
+  ).nullish(),
+  response_types: Texts.nullish(),
+  token_endpoint_auth_method: z
+    .union([z.literal(''), z.enum(METHODS)], { error: `must be one of ${METHODS.join(', ')}` })
+    .nullish(),
+  tls_client_certificate_bound_access_tokens: z
+    .literal(false, { error: 'cannot be served: tokens are not bound to certificates here' })
+    .nullish(),
+};
+
+const shape = z.object(clientInfo);
+export type ClientInfo = z.output<typeof shape>;
+
+/**
+ * @param before what is known of the client; undefined where it is made
+ * @returns what all connectors say alike: what is left out stays, `null` for the redirect URIs empties them
+ */
+export function sayingOf(info: ClientInfo, before: OwnClient | undefined): Saying & { redirect_uris: string[] } {
+  const { client_name, redirect_uris, token_endpoint_auth_method: method } = info;
+  const known = before?.client.token_endpoint_auth_method;
+  return {
+    client_name: client_name || before?.details.client_name || 'unnamed',
+    token_endpoint_auth_method: method || (known === 'client_secret_post' ? known : 'client_secret_basic'),
+    redirect_uris:
+      redirect_uris === undefined
+        ? redirectUrisOf(before)
+        : (redirect_uris ?? []).map((uri) => uri.trim()).filter(Boolean),
+    said: {},
+  };
+}
+
+/** @returns what was said of them last */
+export function redirectUrisOf(own: OwnClient | undefined): string[] {
+  const said = Texts.safeParse(own?.details.said['redirect_uris']);
+  return said.success ? said.data : [];
+}
+
+/** @returns what a text member was last, or what it begins with */
+export function saidText(own: OwnClient | undefined, member: string, otherwise: string): string {
+  const said = own?.details.said[member];
+  return typeof said === 'string' ? said : otherwise;
+}
+
+/** @returns seconds since 1970; 0 for never (RFC 7591 section 3.2.1) */
+export function secondsOf(time: string | null): number {
+  return time === null ? 0 : Math.floor(Date.parse(time) / 1000);
+}
