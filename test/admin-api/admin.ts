@@ -18,6 +18,7 @@ import { SigningKeyring } from '../../src/domain/signing-keys/signing-key-rotati
 import type { Storage } from '../../src/domain/store.ts';
 import { Unit } from '../../src/domain/unit.ts';
 import { openStorage } from '../../src/storage/open.ts';
+import { written } from '../support/installation.ts';
 import type { Store } from '../support/stores.ts';
 
 export const ISSUER = 'https://auth.example.com';
@@ -60,16 +61,26 @@ export interface Admin {
   set(bearer: string, principal: Principal | undefined): void;
 }
 
+// What every store begins with, once a process: making a key takes long.
+const sealer = new Sealer(randomBytes(32));
+let beginning: ReturnType<typeof written<string>> | undefined;
+
+async function setUp(storage: Storage): Promise<string> {
+  const unit = new Unit();
+  const { id } = createAdminApi(unit, ISSUER, adminScopes());
+  await new SigningKeyring(storage, sealer, 600).ensure(unit, 'RS256');
+  await unit.commit(storage, async () => {});
+  return id;
+}
+
 /** Starts it; it ends with the test. */
 export async function admin(t: Pick<TestContext, 'after'>, store: Store): Promise<Admin> {
   const { uri, dispose } = await store.fresh();
   const storage = await openStorage(uri);
-  const sealer = new Sealer(randomBytes(32));
   const keyring = new SigningKeyring(storage, sealer, 600);
-  const setUp = new Unit();
-  const { id: adminApiId } = createAdminApi(setUp, ISSUER, adminScopes());
-  await keyring.ensure(setUp, 'RS256');
-  await setUp.commit(storage, async () => {});
+  beginning ??= written(setUp);
+  const { writes, made: adminApiId } = await beginning;
+  await storage.commit(writes);
 
   const principals = new Map<string, Principal>();
   const owner = { kind: 'machine', client_id: 'cli_owner', scopes: ALL_SCOPES, holds: [], role_ids: [] } as const;

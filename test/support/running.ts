@@ -1,21 +1,20 @@
 /** A whole Latchkey on a free port of 127.0.0.1, in this process, over a given store. */
-import { randomBytes } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer as createHttpServer, type Server as HttpServer } from 'node:http';
 import { type AddressInfo, createServer as createTcpServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
-import { readConfig } from '../../src/config.ts';
+import { type Config, readConfig } from '../../src/config.ts';
 import type { FirstStart } from '../../src/domain/installation/first-start.ts';
 import { openServerKeys } from '../../src/domain/installation/installation.ts';
 import { Sealer } from '../../src/domain/installation/sealing.ts';
 import type { Storage } from '../../src/domain/store.ts';
-import { ensureInstalled } from '../../src/first-start.ts';
 import { createLogger } from '../../src/observability/logger.ts';
 import { renderAlone } from '../../src/observability/metrics.ts';
 import { createServer, type ServerParts } from '../../src/server.ts';
 import { openStorage } from '../../src/storage/open.ts';
+import { install, type Template, template } from './installation.ts';
 import type { stores } from './stores.ts';
 
 type Store = ReturnType<typeof stores>[number];
@@ -74,7 +73,8 @@ export async function running(
     await rm(folder, { recursive: true, force: true });
   });
 
-  const key = randomBytes(32).toString('base64');
+  const made = await template(placeOf(t), templateConfig());
+  const key = made.key.toString('base64');
   const start = (port: number) =>
     startNode(
       {
@@ -88,6 +88,7 @@ export async function running(
         LATCHKEY_DEMO: 'true',
       },
       log,
+      made,
       ends,
       more,
     );
@@ -130,6 +131,21 @@ export async function running(
   return server;
 }
 
+const places = new WeakMap<object, number>();
+
+/** @returns which of the servers of this test is asked for */
+function placeOf(t: object): number {
+  const place = places.get(t) ?? 0;
+  places.set(t, place + 1);
+  return place;
+}
+
+// No other text of a first start has this name in it.
+function templateConfig(): Config {
+  const env = { LATCHKEY_ISSUER: 'https://template.invalid', LATCHKEY_DEMO: 'true', LATCHKEY_FIRST_START: 'on' };
+  return readConfig(env, []).config;
+}
+
 /** @returns the header of RFC 6749 section 2.3.1 */
 export function basic({ client_id, client_secret }: Credentials): string {
   return `Basic ${Buffer.from(`${encodeURIComponent(client_id)}:${encodeURIComponent(client_secret)}`).toString('base64')}`;
@@ -155,6 +171,7 @@ export async function freePort(): Promise<number> {
 async function startNode(
   env: Record<string, string>,
   log: string[],
+  made: Template,
   ends: (() => Promise<unknown>)[],
   more: Pick<ServerParts, 'webhookRetryDelays'>,
 ) {
@@ -164,7 +181,7 @@ async function startNode(
   const storage = await openStorage(store.kind === 'sqlite' ? `sqlite:${store.path}` : store.uri);
   ends.push(() => storage.close());
   const sealer = new Sealer(keyEncryptionKey);
-  const { installation, told } = await ensureInstalled(storage, sealer, config);
+  const { installation, told } = await install(storage, made, config.issuer);
   const logger = createLogger(config.logLevel, { write: (line) => void log.push(line) });
   const server = await createServer({
     config,
