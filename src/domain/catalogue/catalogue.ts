@@ -1,12 +1,14 @@
 /**
- * What this node knows: APIs, roles, collections, policies, signing keys and revocations whole, clients and API keys as
- * they are asked for. Kept true by the change feed, so that issuing and verifying read no database. Where the feed is
+ * What this node knows: APIs, roles, collections, policies, gateways with their keys, signing keys and revocations whole,
+ * clients and API keys as they are asked for. Kept true by the change feed, so that issuing and verifying read no database. Where the feed is
  * lost, the catalogue says how long what it knows may still be used.
  */
 import { type Api, apis } from '../apis/apis.ts';
 import { type Collection, collections } from '../apis/collections.ts';
 import { type Role, roles } from '../apis/roles.ts';
 import { DomainError } from '../errors.ts';
+import { type GatewayKey, gatewayKeys } from '../gateways/gateway-credentials.ts';
+import { type Gateway, gateways } from '../gateways/gateways.ts';
 import { type Policy, policies } from '../limits/policies.ts';
 import { type SigningKey, signingKeys } from '../signing-keys/signing-keys.ts';
 import type { Change, Storage, StoredRecord, Table } from '../store.ts';
@@ -29,7 +31,7 @@ export interface CatalogueSettings {
 }
 
 /** Which of the small tables has changed. */
-export type CatalogueEvent = 'apis' | 'roles' | 'signing_keys';
+export type CatalogueEvent = 'apis' | 'roles' | 'signing_keys' | 'gateways';
 
 export class Catalogue {
   readonly #storage: Storage;
@@ -41,6 +43,8 @@ export class Catalogue {
   #roles = new Map<string, Role>();
   #collections = new Map<string, Collection>();
   #policies = new Map<string, Policy>();
+  #gateways = new Map<string, Gateway>();
+  #gatewayKeys = new Map<string, GatewayKey>();
   #signingKeys: readonly SigningKey[] = [];
   readonly #lane: ReadingLane;
   #unfollow: (() => Promise<void>) | undefined;
@@ -102,6 +106,18 @@ export class Catalogue {
 
   policy(id: string): Policy | undefined {
     return this.#policies.get(id);
+  }
+
+  gateway(id: string): Gateway | undefined {
+    return this.#gateways.get(id);
+  }
+
+  gateways(): Iterable<Gateway> {
+    return this.#gateways.values();
+  }
+
+  gatewayKey(id: string): GatewayKey | undefined {
+    return this.#gatewayKeys.get(id);
   }
 
   signingKeys(): readonly SigningKey[] {
@@ -185,6 +201,7 @@ export class Catalogue {
     if (isWanted(apis)) await this.#readApis();
     if (isWanted(collections)) this.#collections = await this.#readById(collections);
     if (isWanted(roles)) await this.#readRoles();
+    if ([gateways, gatewayKeys].some(isWanted)) await this.#readGateways();
     // Standings hold what these come to.
     if ([apis, collections, roles].some(isWanted)) this.#holders.forgetAll();
   }
@@ -199,6 +216,12 @@ export class Catalogue {
   async #readRoles(): Promise<void> {
     this.#roles = await this.#readById(roles);
     this.#tell('roles');
+  }
+
+  async #readGateways(): Promise<void> {
+    this.#gateways = await this.#readById(gateways);
+    this.#gatewayKeys = await this.#readById(gatewayKeys);
+    this.#tell('gateways');
   }
 
   async #readById<R extends StoredRecord>(table: Table<R>): Promise<Map<string, R>> {
