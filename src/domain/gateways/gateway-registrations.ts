@@ -17,6 +17,7 @@ import { newId } from '../ids.ts';
 import type { Sealer } from '../installation/sealing.ts';
 import { changesNothing } from '../merge.ts';
 import type { Environment } from '../record.ts';
+import { coverLifetime } from '../signing-keys/signing-keys.ts';
 import type { Storage } from '../store.ts';
 import type { Unit } from '../unit.ts';
 import { type GatewayClient, gatewayClients } from './gateway-clients.ts';
@@ -76,6 +77,9 @@ export async function registerThrough(
   beginning: Beginning,
 ): Promise<OwnClient & { secret: ClientSecret }> {
   const { unit, sealer } = work;
+  const { token_lifetime_seconds = null } = beginning;
+  // The signing keys outlive its tokens.
+  if (token_lifetime_seconds !== null) await coverLifetime(work.storage, unit, token_lifetime_seconds);
   const { id, environment, minted, isRecoverable, client_name, said, token_endpoint_auth_method } = beginning;
   unit.require(gateways, gateway);
   const application = await applicationFor(work, gateway, client_name, environment);
@@ -90,7 +94,7 @@ export async function registerThrough(
     role_ids: gateway.role_id === null ? [] : [gateway.role_id],
     default_api_id: gateway.role_id === null ? null : (gateway.api_ids[0] ?? null),
     access_profile_id: null,
-    token_lifetime_seconds: beginning.token_lifetime_seconds ?? null,
+    token_lifetime_seconds,
     may_introspect_ids: [],
     unknown_scopes: 'drop',
     enabled: true,
