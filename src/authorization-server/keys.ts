@@ -61,6 +61,11 @@ export class Keys {
     return this.#published;
   }
 
+  /** @returns the `kid` of the key that signs with this algorithm now */
+  signingKid(algorithm: SigningAlgorithm): string | undefined {
+    return this.#signing.get(algorithm)?.key.id;
+  }
+
   verifying(kid: string): VerifyingKey | undefined {
     return this.#verifying.get(kid);
   }

@@ -3,9 +3,11 @@
  * its keys, so each change of the signing keys makes a new one (docs/decisions/0002).
  */
 import Provider, { type Configuration, errors, type KoaContextWithOIDC } from 'oidc-provider';
+import type { SigningAlgorithm } from '../domain/apis/apis.ts';
 import type { Limits } from '../domain/limits/limits.ts';
 import { claimsOf } from '../domain/tokens/claims.ts';
 import { type ApiLookup, decideGrant, type Grant, GrantRefusal } from '../domain/tokens/grants.ts';
+import { type KongKnowledge, kongKeyFor } from '../domain/tokens/kong-key.ts';
 import { demandMayGetTokens } from '../domain/tokens/may-get-tokens.ts';
 import { CLOCK_TOLERANCE_SECONDS } from '../domain/tokens/revocations.ts';
 import { newTokenId } from '../domain/tokens/token-ids.ts';
@@ -27,7 +29,7 @@ export interface ProviderParts {
   readonly issuer: string;
   readonly keys: Keys;
   readonly clients: EngineClients;
-  readonly lookup: ApiLookup & Pick<Knowledge, 'standing'>;
+  readonly lookup: ApiLookup & KongKnowledge & Pick<Knowledge, 'standing'>;
   readonly artifactsOf: (model: string) => Artifacts;
   /** How long a token may live at the most, by how long what is known may be used. */
   readonly secondsToServe: () => number;
@@ -41,6 +43,9 @@ export interface ProviderParts {
   /** Signs the engine's cookies, of which none is ever set. */
   readonly cookieKey: string;
 }
+
+/** The names of an engine's keys. */
+type Kids = ReadonlyMap<SigningAlgorithm, string>;
 
 /** @returns the engine with the keys that sign now */
 export function createProvider(parts: ProviderParts): Provider {
@@ -62,6 +67,8 @@ export function createProvider(parts: ProviderParts): Provider {
 
 function configuration(parts: ProviderParts): Configuration {
   const off = { enabled: false };
+  // Those that this engine signs with, for as long as it does.
+  const kids = new Map([...parts.keys.signing()].map(({ key }) => [key.algorithm, key.id]));
   return {
     adapter: (model: string) => (model === 'Client' ? parts.clients.adapter : parts.artifactsOf(model)),
     jwks: { keys: [...parts.keys.signing()].map(privateJwk) },
@@ -97,14 +104,14 @@ function configuration(parts: ProviderParts): Configuration {
       userinfo: off,
     },
     ttl: { ClientCredentials: (_ctx, token) => token.resourceServer?.accessTokenTTL ?? 1 },
-    extraTokenClaims: (ctx, token) => opaqueClaims(parts, ctx, token.kind),
+    extraTokenClaims: (ctx, token) => opaqueClaims(parts, ctx, token.kind, kids),
     formats: {
       bitsOfOpaqueRandomness: 256,
       customizers: {
         jwt: (ctx, _token, jwt) => {
           const { api } = grantOf(ctx);
           jwt.header = { typ: api.token_type_header };
-          jwt.payload = { ...claimsFor(parts, ctx) };
+          jwt.payload = { ...claimsFor(parts, ctx, kids) };
         },
       },
     },
@@ -170,7 +177,7 @@ function grantOf(ctx: KoaContextWithOIDC) {
   return grant;
 }
 
-function claimsFor({ issuer, secondsToServe }: ProviderParts, ctx: KoaContextWithOIDC) {
+function claimsFor({ issuer, lookup, secondsToServe }: ProviderParts, ctx: KoaContextWithOIDC, kids: Kids) {
   const grant = grantOf(ctx);
   const now = Date.now();
   return claimsOf(grant, {
@@ -178,13 +185,14 @@ function claimsFor({ issuer, secondsToServe }: ProviderParts, ctx: KoaContextWit
     jti: newTokenId(now, stateOfRequest(ctx).credential ?? ''),
     iat: Math.floor(now / 1000),
     lifetimeSeconds: Math.min(grant.lifetimeSeconds, secondsToServe()),
+    kongKey: kongKeyFor(lookup, grant, (algorithm) => kids.get(algorithm)),
   });
 }
 
 /** An opaque token's claims are stored with it: what introspection will answer. */
-function opaqueClaims(parts: ProviderParts, ctx: KoaContextWithOIDC, kind: string) {
+function opaqueClaims(parts: ProviderParts, ctx: KoaContextWithOIDC, kind: string, kids: Kids) {
   if (kind !== 'ClientCredentials' || grantOf(ctx).api.token_format !== 'opaque') return undefined;
-  return { claims: claimsFor(parts, ctx) };
+  return { claims: claimsFor(parts, ctx, kids) };
 }
 
 /** RFC 7523 section 3, beyond what the engine checks. */

@@ -4,6 +4,7 @@ import type { Standing } from '../domain/catalogue/standing.ts';
 import { DomainError } from '../domain/errors.ts';
 import { claimsOf } from '../domain/tokens/claims.ts';
 import { type ApiLookup, decideGrant, type Grant, GrantRefusal, type TokenRequest } from '../domain/tokens/grants.ts';
+import { type KongKnowledge, kongKeyFor } from '../domain/tokens/kong-key.ts';
 import { demandTokenProfile } from '../domain/tokens/may-get-tokens.ts';
 import { NO_CREDENTIAL, newTokenId } from '../domain/tokens/token-ids.ts';
 import type { Artifacts } from './artifacts.ts';
@@ -25,10 +26,11 @@ export interface IssueOrder extends TokenRequest {
 export interface IssueParts {
   readonly issuer: string;
   readonly keys: Keys;
-  readonly knowledge: ApiLookup & {
-    standing(clientId: string): Promise<Standing | undefined>;
-    secondsToServe(): number;
-  };
+  readonly knowledge: ApiLookup &
+    KongKnowledge & {
+      standing(clientId: string): Promise<Standing | undefined>;
+      secondsToServe(): number;
+    };
   readonly opaque: Artifacts;
   /** Told of each token. */
   readonly onIssued: (grant: Grant) => void;
@@ -55,7 +57,9 @@ async function issue({ issuer, keys, knowledge, opaque }: IssueParts, grant: Gra
   const { api } = grant;
   const lifetimeSeconds = Math.min(lifetimeOf(grant, order, now), knowledge.secondsToServe());
   const iat = Math.floor(now / 1000);
-  const claims = claimsOf(grant, { issuer, jti: newTokenId(now, NO_CREDENTIAL), iat, lifetimeSeconds });
+  // Named and used without a pause between: the key that signs may change.
+  const kongKey = kongKeyFor(knowledge, grant, (algorithm) => keys.signingKid(algorithm));
+  const claims = claimsOf(grant, { issuer, jti: newTokenId(now, NO_CREDENTIAL), iat, lifetimeSeconds, kongKey });
   const answer = { token_type: 'Bearer', expires_in: lifetimeSeconds, scope: claims.scope } as const;
   if (api.token_format === 'jwt') {
     const access_token = await keys.sign({ ...claims }, api.signing_algorithm, api.token_type_header);

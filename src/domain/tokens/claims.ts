@@ -18,13 +18,24 @@ export interface AccessTokenClaims {
   readonly environment: string;
   /** The client again, of one that was made through a gateway: by this WSO2 ends all tokens of a client. */
   readonly entity_id?: string;
+  /** Only in a token for an API that a Kong serves: see `kong-key.ts`. */
+  readonly kong_key?: string;
 }
 
-/** @param iat seconds since 1970 @param lifetimeSeconds until `exp` */
-export function claimsOf(
-  { standing, api, scopes }: Grant,
-  { issuer, jti, iat, lifetimeSeconds }: { issuer: string; jti: string; iat: number; lifetimeSeconds: number },
-): AccessTokenClaims {
+/** What a token says beside its grant. */
+export interface TokenMaking {
+  readonly issuer: string;
+  readonly jti: string;
+  /** Seconds since 1970. */
+  readonly iat: number;
+  /** Until `exp`. */
+  readonly lifetimeSeconds: number;
+  readonly kongKey: string | undefined;
+}
+
+/** @returns all that a token says */
+export function claimsOf({ standing, api, scopes }: Grant, making: TokenMaking): AccessTokenClaims {
+  const { issuer, jti, iat, lifetimeSeconds, kongKey } = making;
   const { client, roles } = standing;
   return {
     iss: issuer,
@@ -41,5 +52,6 @@ export function claimsOf(
     roles,
     environment: client.environment,
     ...(client.gateway_id && { entity_id: client.id }),
+    ...(kongKey !== undefined && { kong_key: kongKey }),
   };
 }

@@ -6,11 +6,13 @@ import type { Lookup } from '../catalogue/holding.ts';
 import { type Standing, standingOf } from '../catalogue/standing.ts';
 import type { Client } from '../clients/clients.ts';
 import { notFound } from '../errors.ts';
+import { type SigningKey, signingAt } from '../signing-keys/signing-keys.ts';
 import type { Storage } from '../store.ts';
 import type { VerdictKnowledge } from '../verdicts/admission.ts';
 import { type AccessTokenClaims, claimsOf } from './claims.ts';
 import { type ApiLookup, decideGrant, GrantRefusal, type TokenRequest } from './grants.ts';
 import { INACTIVE, type Introspection, introspect } from './introspection.ts';
+import { type KongKnowledge, kongKeyFor } from './kong-key.ts';
 import { demandMayGetTokens } from './may-get-tokens.ts';
 import { NO_CREDENTIAL, newTokenId } from './token-ids.ts';
 
@@ -34,7 +36,10 @@ export interface TokenPreview {
 export interface PreviewParts {
   readonly storage: Storage;
   readonly issuer: string;
-  readonly knowledge: VerdictKnowledge & ApiLookup & Lookup & { secondsToServe(): number };
+  readonly knowledge: VerdictKnowledge &
+    ApiLookup &
+    Lookup &
+    KongKnowledge & { secondsToServe(): number; signingKeys(): readonly SigningKey[] };
 }
 
 // The engine's words for whom it does not know, as which a disabled client passes.
@@ -70,11 +75,13 @@ function claimsFor(
     demandMayGetTokens(standing, request.address);
     const grant = decideGrant(knowledge, standing, request);
     const now = Date.now();
+    const signing = signingAt(knowledge.signingKeys(), now);
     return claimsOf(grant, {
       issuer,
       jti: newTokenId(now, NO_CREDENTIAL),
       iat: Math.floor(now / 1000),
       lifetimeSeconds: Math.min(grant.lifetimeSeconds, knowledge.secondsToServe()),
+      kongKey: kongKeyFor(knowledge, grant, (algorithm) => signing.get(algorithm)?.id),
     });
   } catch (error) {
     if (!(error instanceof GrantRefusal)) throw error;
