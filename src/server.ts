@@ -161,6 +161,7 @@ export async function createServer(parts: ServerParts): Promise<Server> {
     serverKeys,
     observer,
     catalogue,
+    lastUsed,
     secrets,
     guessing,
     sealer,

@@ -176,7 +176,7 @@ export const SETTINGS = {
   }),
   LATCHKEY_FORWARD_AUTH_ALLOW: text(readRanges).meta({
     description:
-      'From which addresses gateways may ask for [forward-auth](forward-auth.md): CIDR ranges, comma-separated; everybody else gets 403.',
+      'From which addresses [forward-auth](forward-auth.md) may be asked, beside those of configured gateways: CIDR ranges, comma-separated; everybody else gets 403.',
     default: '127.0.0.0/8,::1/128',
   }),
   LATCHKEY_API_KEY_HEADER: text(readHeaderName).meta({

@@ -7,9 +7,9 @@ import { type EndpointParts, oauthEndpoints } from './authorization-server/endpo
 import { registration } from './authorization-server/registration.ts';
 import type { Config } from './config.ts';
 import { signInPage } from './console/sign-in.ts';
-import { AddressList } from './domain/access/addresses.ts';
 import type { CheckpointKey } from './domain/audit/checkpoints.ts';
 import type { Catalogue } from './domain/catalogue/catalogue.ts';
+import type { LastUsed } from './domain/clients/last-used.ts';
 import type { Secrets } from './domain/clients/secrets.ts';
 import type { ServerKeys } from './domain/installation/installation.ts';
 import type { Storage } from './domain/store.ts';
@@ -19,6 +19,7 @@ import type { ChangeObserver } from './domain/unit.ts';
 import type { UsageCounter } from './domain/usage/usage-counter.ts';
 import type { Verdicts } from './domain/verdicts/verdicts.ts';
 import { authorize } from './gateways/authorize.ts';
+import { Askers } from './gateways/authorize-askers.ts';
 import { gatewayConnections } from './gateways/connections.ts';
 import type { DialectParts } from './gateways/dialect.ts';
 import { leakReports } from './gateways/leak-reports.ts';
@@ -44,6 +45,7 @@ export interface SurfaceParts
   readonly serverKeys: ServerKeys;
   readonly observer: ChangeObserver;
   readonly catalogue: Catalogue;
+  readonly lastUsed: Pick<LastUsed, 'noteGatewayKey'>;
   readonly verdicts: Verdicts;
   readonly authenticate: Authenticate;
   readonly gatewayDoor: DialectParts['door'];
@@ -75,7 +77,11 @@ export function surfaces(parts: SurfaceParts): { app: Koa; metricsApp: Koa } {
       issuer,
       verdicts,
       apis: catalogue,
-      askers: new AddressList(config.forwardAuthAllow),
+      askers: new Askers({
+        gateways: catalogue,
+        allow: config.forwardAuthAllow,
+        onKeyUsed: (keyId, at) => parts.lastUsed.noteGatewayKey(keyId, at),
+      }),
       trustedProxies: config.trustedProxies,
       apiKeyHeader: config.apiKeyHeader,
       onFault: (fault) => logger.warn({ event: 'forward_auth.fault', ...fault }),

@@ -9,6 +9,7 @@ import type { Api } from '../domain/apis/apis.ts';
 import type { Verdicts } from '../domain/verdicts/verdicts.ts';
 import { addressBehind, clientAddress } from '../http/client-address.ts';
 import { type AuthorizeAnswer, answerOf, challenge, FORBIDDEN, send, UNAVAILABLE } from './authorize-answer.ts';
+import { type Askers, GATEWAY_KEY_HEADER, proxyHopsAt } from './authorize-askers.ts';
 import { shownCredential } from './authorize-credential.ts';
 import { type AuthorizeFault, faultsOf } from './authorize-faults.ts';
 import { Requirements } from './authorize-requirement.ts';
@@ -20,8 +21,7 @@ export interface AuthorizeParts {
   readonly issuer: string;
   readonly verdicts: Pick<Verdicts, 'judge'>;
   readonly apis: { api(id: string): Api | undefined; secondsToServe(): number };
-  /** Who may ask, by address; undefined is on no list. */
-  readonly askers: { has(address: string | undefined): boolean };
+  readonly askers: Pick<Askers, 'who'>;
   /** How many proxies stand between a gateway and here. */
   readonly trustedProxies: number;
   /** In lower case. */
@@ -57,9 +57,11 @@ function deciding({ issuer, verdicts, apis, askers, trustedProxies, apiKeyHeader
   const tellFault = faultsOf(told.onFault);
   return async function decide(request: IncomingMessage, path: string): Promise<AuthorizeAnswer> {
     if (isAmbiguous(path)) return FORBIDDEN;
-    const asker = clientAddress(request, trustedProxies);
-    if (!askers.has(asker)) {
-      tellFault({ fault: 'this address may not ask: LATCHKEY_FORWARD_AUTH_ALLOW', about: asker ?? 'unknown' });
+    // One that was sent twice is joined to what is no key.
+    const key = request.headers[GATEWAY_KEY_HEADER] as string | undefined;
+    const asker = askers.who(clientAddress(request, trustedProxies), key);
+    if ('fault' in asker) {
+      tellFault(asker);
       return FORBIDDEN;
     }
     apis.secondsToServe();
@@ -68,8 +70,13 @@ function deciding({ issuer, verdicts, apis, askers, trustedProxies, apiKeyHeader
       tellFault({ fault: requirement.fault, about: path });
       return FORBIDDEN;
     }
+    const proxyHops = proxyHopsAt(asker, requirement.api.id);
+    if (proxyHops === undefined) {
+      tellFault({ fault: 'its settings.apis do not name this API', about: `${asker.name} ${requirement.api.id}` });
+      return FORBIDDEN;
+    }
     // The gateway is one hop more. Where it does not say who called it, nobody knows: its own address is not the client's.
-    const address = addressBehind(request, trustedProxies + 1);
+    const address = addressBehind(request, trustedProxies + 1 + proxyHops);
     const shown = shownCredential(request.rawHeaders, apiKeyHeader);
     if (typeof shown === 'string') {
       told.onUnauthenticated(address);

@@ -20,7 +20,7 @@ async function asking(t: TestContext, parts: Partial<AuthorizeParts>) {
       issuer: 'https://latchkey.example',
       verdicts: { judge: async () => ({ allowed: false, reason: 'invalid' }) },
       apis: { api: (id) => (id === api.id ? api : undefined), secondsToServe: () => Number.POSITIVE_INFINITY },
-      askers: { has: () => true },
+      askers: { who: (name = '') => ({ name, gateways: [{ apiIds: undefined, proxyHops: 0 }] }) },
       trustedProxies: 0,
       apiKeyHeader: 'x-api-key',
       onFault: () => {},
