@@ -4,6 +4,7 @@ import type Koa from 'koa';
 import { sealAudit } from './audit-sealing.ts';
 import type { Config } from './config.ts';
 import { credentialParts } from './credential-parts.ts';
+import { deliver } from './delivering.ts';
 import { CheckpointKey } from './domain/audit/checkpoints.ts';
 import { recordRefusedSources } from './domain/audit/refusals.ts';
 import { Catalogue } from './domain/catalogue/catalogue.ts';
@@ -19,6 +20,7 @@ import type { Storage } from './domain/store.ts';
 import type { ChangeObserver } from './domain/unit.ts';
 import { UsageCounter } from './domain/usage/usage-counter.ts';
 import { RETRY_DELAYS } from './domain/webhooks/retries.ts';
+import { webhookChannel } from './domain/webhooks/webhook-channel.ts';
 import { housekeeping } from './housekeeping.ts';
 import { createOutgoing } from './http/outgoing.ts';
 import { errorLog } from './observability/error-log.ts';
@@ -27,7 +29,6 @@ import { createMetrics, type Metrics, type RenderedMetrics } from './observabili
 import { createRefusals } from './observability/refusals.ts';
 import { surfaces } from './surfaces.ts';
 import { bringUpToDate } from './upgrade.ts';
-import { deliverWebhooks } from './webhook-delivery.ts';
 
 /** How many computations of bcrypt may wait; beyond, the answer is 503. */
 const BCRYPT_WAITING_MAX = 64;
@@ -126,7 +127,8 @@ export async function createServer(parts: ServerParts): Promise<Server> {
     onError,
   });
 
-  const stopDelivering = deliverWebhooks({
+  const stopDelivering = deliver({
+    channel: webhookChannel,
     storage,
     observer,
     sealer,

@@ -1,8 +1,9 @@
 /** `/webhooks/{id}/deliveries`: what became of what was to be sent. */
 import { z } from 'zod';
 import type { Inquirer } from '../domain/access/visibility.ts';
+import { DeliveryState } from '../domain/outbox/delivery.ts';
 import type { Where } from '../domain/store.ts';
-import { DeliveryState, WebhookDelivery, webhookDeliveries } from '../domain/webhooks/deliveries.ts';
+import { WebhookDelivery, webhookDeliveries } from '../domain/webhooks/deliveries.ts';
 import { replayDelivery } from '../domain/webhooks/delivery-changes.ts';
 import { demandDelivery, demandWebhook } from '../domain/webhooks/visible-webhooks.ts';
 import { ListQuery, pageOf } from '../http/page.ts';

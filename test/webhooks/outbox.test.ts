@@ -3,13 +3,16 @@ import assert from 'node:assert/strict';
 import { describe, type TestContext, test } from 'node:test';
 import { auditEntries } from '../../src/domain/audit/audit-entries.ts';
 import { sealEntries } from '../../src/domain/audit/chain.ts';
+import { fillOutbox as fill } from '../../src/domain/outbox/outbox.ts';
 import type { Storage, Write } from '../../src/domain/store.ts';
 import { Unit } from '../../src/domain/unit.ts';
 import { outboxCursors, webhookDeliveries } from '../../src/domain/webhooks/deliveries.ts';
-import { fillOutbox } from '../../src/domain/webhooks/outbox.ts';
+import { webhookChannel } from '../../src/domain/webhooks/webhook-channel.ts';
 import { webhooks } from '../../src/domain/webhooks/webhooks.ts';
 import { openStorage } from '../../src/storage/open.ts';
 import { stores } from '../support/stores.ts';
+
+const fillOutbox = (storage: Storage, now: number) => fill(webhookChannel, storage, now);
 
 for (const store of stores()) {
   /** A store with these webhooks, for everything from the beginning. */

@@ -21,7 +21,7 @@ for (const store of stores()) {
       const { admin } = await here.told();
       const storage = await openStorage(here.uri);
       t.after(() => storage.close());
-      const delivers = async () => (await storage.get(leases, 'duty:webhook-delivery'))?.holder;
+      const delivers = async () => (await storage.get(leases, 'duty:delivery:webhooks'))?.holder;
       const killed = await until('who delivers', delivers);
       const env = await here.anotherEnv(LOOPBACK);
       await serving(t, env);

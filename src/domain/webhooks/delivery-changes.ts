@@ -1,7 +1,8 @@
 /** What may be asked of deliveries: to be tried again, one or all that were given up, and to see whether any arrive. */
 import { DomainError } from '../errors.ts';
+import { pendingFrom } from '../outbox/delivery.ts';
 import type { Work } from '../work.ts';
-import { pendingFrom, type WebhookDelivery, webhookDeliveries } from './deliveries.ts';
+import { type WebhookDelivery, webhookDeliveries } from './deliveries.ts';
 import { demandReader } from './webhook-changes.ts';
 import { TESTED, type Webhook } from './webhooks.ts';
 

@@ -1,25 +1,25 @@
 /**
- * Has deliveries tried as they fall due: several at once, few of them for one webhook, so that a slow receiver holds up
+ * Has deliveries tried as they fall due: several at once, few of them for one receiver, so that a slow one holds up
  * itself alone. One that keeps failing is tried one at a time, and left alone for a while.
  */
 import type { Storage } from '../store.ts';
 import { type AttemptParts, attempt } from './attempt.ts';
-import { webhookDeliveries } from './deliveries.ts';
+import type { Receiver } from './channel.ts';
+import type { Delivery } from './delivery.ts';
 import { pauseAfter } from './retries.ts';
-import { webhooks } from './webhooks.ts';
 
 const AT_ONCE = 64;
 const AT_ONCE_FOR_ONE = 4;
 // More than can be under way, so that what is new is always among them.
 const PAGE = 2 * AT_ONCE;
 
-export interface CourierParts extends AttemptParts {
+export interface CourierParts<R extends Receiver, D extends Delivery> extends AttemptParts<R, D> {
   /** Told that there is room, and nothing known that waits for it. */
   readonly onFree: () => void;
   readonly onError: (error: unknown) => void;
 }
 
-/** How it stands with one webhook's address, as far as this process has seen. */
+/** How it stands with one receiver's address, as far as this process has seen. */
 interface Lane {
   running: number;
   /** One after the other. */
@@ -28,14 +28,14 @@ interface Lane {
   pausedUntil: number;
 }
 
-export class Courier {
-  readonly #parts: CourierParts;
+export class Courier<R extends Receiver, D extends Delivery> {
+  readonly #parts: CourierParts<R, D>;
   readonly #lanes = new Map<string, Lane>();
   readonly #underWay = new Map<string, Promise<void>>();
-  /** What was due when last asked, and had no room: by id, the webhook's. */
+  /** What was due when last asked, and had no room: by id, the receiver's. */
   readonly #waiting = new Map<string, string>();
 
-  constructor(parts: CourierParts) {
+  constructor(parts: CourierParts<R, D>) {
     this.#parts = parts;
   }
 
@@ -43,10 +43,13 @@ export class Courier {
   async dispatch(): Promise<void> {
     this.#waiting.clear();
     while (this.#underWay.size < AT_ONCE) {
-      const open = await this.#openWebhooks();
+      const open = await this.#openReceivers();
       if (open.length === 0) return;
       const due = await this.#due(open);
-      for (const { id, webhook_id } of due) if (!this.#underWay.has(id)) this.#waiting.set(id, webhook_id);
+      for (const delivery of due) {
+        const { id } = delivery;
+        if (!this.#underWay.has(id)) this.#waiting.set(id, this.#parts.channel.receiverOf(delivery));
+      }
       if (this.#beginWaiting() === 0 || due.length < PAGE) return;
     }
   }
@@ -61,34 +64,34 @@ export class Courier {
     await Promise.all(this.#underWay.values());
   }
 
-  async #openWebhooks(): Promise<string[]> {
-    const enabled = await this.#storage.all(webhooks, { enabled: true });
-    const ids = new Set(enabled.map(({ id }) => id));
+  async #openReceivers(): Promise<string[]> {
+    const all = await this.#parts.channel.open(this.#storage);
+    const ids = new Set(all.map(({ id }) => id));
     for (const [id, { running }] of this.#lanes) if (!ids.has(id) && running === 0) this.#lanes.delete(id);
     return [...ids].filter((id) => hasRoom(this.#lanes.get(id)));
   }
 
-  async #due(webhookIds: readonly string[]) {
+  async #due(receiverIds: readonly string[]): Promise<D[]> {
     // A range ends before its end: what is due at this very millisecond is.
     const next_attempt_at = { from: '', before: new Date(Date.now() + 1).toISOString() };
-    return await this.#storage.page(webhookDeliveries, {
-      where: { queue: webhookIds, next_attempt_at },
+    return await this.#storage.page(this.#parts.channel.deliveries, {
+      where: { queue: receiverIds, next_attempt_at },
       limit: PAGE,
     });
   }
 
   /** @returns with how many */
   #beginWaiting(): number {
-    const begun = [...this.#waiting].filter(([id, webhookId]) => this.#begin(id, webhookId));
+    const begun = [...this.#waiting].filter(([id, receiverId]) => this.#begin(id, receiverId));
     return begun.length;
   }
 
   /** @returns whether there was room for it */
-  #begin(id: string, webhookId: string): boolean {
-    const lane = this.#lanes.get(webhookId) ?? { running: 0, failures: 0, pausedUntil: 0 };
+  #begin(id: string, receiverId: string): boolean {
+    const lane = this.#lanes.get(receiverId) ?? { running: 0, failures: 0, pausedUntil: 0 };
     if (this.#underWay.size >= AT_ONCE || !hasRoom(lane)) return false;
     this.#waiting.delete(id);
-    this.#lanes.set(webhookId, lane);
+    this.#lanes.set(receiverId, lane);
     lane.running += 1;
     this.#underWay.set(id, this.#carry(id, lane));
     return true;
@@ -111,7 +114,8 @@ export class Courier {
 
   #slowDown(lane: Lane): void {
     lane.failures += 1;
-    lane.pausedUntil = Date.now() + pauseAfter(lane.failures, this.#parts.delays);
+    const { channel, delays } = this.#parts;
+    lane.pausedUntil = Date.now() + pauseAfter(lane.failures, delays, channel.longestPause);
   }
 
   get #storage(): Storage {
