@@ -30,6 +30,8 @@ export interface Table<R extends StoredRecord> {
    * A record whose id, or a part that a commit releases, is still referred to cannot go.
    */
   readonly references?: (record: R) => readonly string[];
+  /** Its records have the ids of another table's, which references mean: these may go while there are any. */
+  readonly idsOfAnother?: boolean;
   /** The id of the record whose cached view holds this one (a secret's client); travels in the change feed. */
   readonly parent?: (record: R) => string;
   /** The member with the time after which the record counts as absent and is cleaned up; null for never. */

@@ -18,6 +18,7 @@ export function announcement(write: Write, record: StoredRecord): Change[] {
 export function departures(writes: readonly Write[]): Departure[] {
   const gone = new Map<string, Departure>();
   for (const write of writes) {
+    if (write.table.idsOfAnother) continue;
     if (write.kind === 'insert') gone.delete(write.record.id);
     // '$' follows '#': between them lie the names of all parts.
     if (write.kind === 'remove')

@@ -7,6 +7,7 @@ import { type Client, clients } from '../clients/clients.ts';
 import { recordShape } from '../record.ts';
 import type { Storage, Table } from '../store.ts';
 import type { Unit } from '../unit.ts';
+import { productRegistrations } from './product-registrations.ts';
 
 /** What a gateway says of a client, in its own words; of a kind and size that its reader has held it to. */
 export const Said = z.record(z.string().max(100), z.json());
@@ -23,6 +24,7 @@ export type GatewayClient = z.infer<typeof GatewayClient>;
 // The gateway is not declared as a reference: a client outlives it.
 export const gatewayClients: Table<GatewayClient> = {
   name: 'gateway_clients',
+  idsOfAnother: true,
   indexes: ['gateway_id'],
   search: ({ id, client_name }) => [id, client_name],
   audit: {
@@ -39,4 +41,6 @@ export async function removeGatewayClientOf(
 ): Promise<void> {
   const details = await storage.get(gatewayClients, id);
   if (details) unit.remove(gatewayClients, details);
+  const registered = await storage.get(productRegistrations, id);
+  if (registered) unit.remove(productRegistrations, registered);
 }

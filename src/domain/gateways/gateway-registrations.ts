@@ -15,7 +15,7 @@ import type { MintedSecret } from '../clients/secrets.ts';
 import { DomainError } from '../errors.ts';
 import { newId } from '../ids.ts';
 import type { Sealer } from '../installation/sealing.ts';
-import { changesNothing } from '../merge.ts';
+import { changesNothing, definedIn } from '../merge.ts';
 import type { Environment } from '../record.ts';
 import { coverLifetime } from '../signing-keys/signing-keys.ts';
 import type { Storage } from '../store.ts';
@@ -114,11 +114,11 @@ export async function changeThrough(
   work: ThroughGateway,
   gateway: Gateway,
   own: OwnClient,
-  { client_name, said, token_endpoint_auth_method }: Saying,
+  { client_name, said, token_endpoint_auth_method }: Pick<Saying, 'client_name' | 'said'> & Partial<Saying>,
 ): Promise<OwnClient> {
   const { unit } = work;
   await demandWithin(work, gateway, own.client);
-  const patch = { token_endpoint_auth_method };
+  const patch: Partial<Client> = definedIn({ token_endpoint_auth_method });
   const isSame = changesNothing(own.client, patch);
   if (isSame) unit.require(clients, own.client);
   const client = isSame ? own.client : unit.replace(clients, own.client, patch);
@@ -171,7 +171,11 @@ export async function secretFor(
 }
 
 /** @throws DomainError `forbidden` where the client was given more than the gateway's APIs */
-async function demandWithin({ storage }: ThroughGateway, gateway: Gateway, client: Client): Promise<void> {
+export async function demandWithin(
+  { storage }: Pick<ThroughGateway, 'storage'>,
+  gateway: Gateway,
+  client: Client,
+): Promise<void> {
   if (await isWithinGateway(storage, gateway, client)) return;
   throw new DomainError(
     'forbidden',

@@ -41,9 +41,14 @@ export async function gatewayPrincipal(storage: Storage, gateway: Gateway): Prom
     kind: 'machine',
     client_id: gateway.id,
     scopes: new Set(),
-    holds: named.filter(({ built_in }) => !built_in).flatMap((api) => chosenOf(api, 'all')),
+    holds: named.filter(({ built_in }) => !built_in).flatMap(holdsAt),
     role_ids: gateway.role_id === null ? [] : [gateway.role_id],
   };
+}
+
+/** Of an API without scopes, what no scope is called: so that it may be its clients' default all the same. */
+function holdsAt(api: Api): Permission[] {
+  return api.scopes.length > 0 ? chosenOf(api, 'all') : [{ api_id: api.id, scope: '' }];
 }
 
 /**

@@ -87,10 +87,9 @@ function impliedApi(lookup: ApiLookup, standing: Standing, asked: readonly strin
   const { client, rights } = standing;
   const hasAll = (api: Api) => asked.every((scope) => rights.get(api.id)?.has(scope));
   const lenient = client.unknown_scopes === 'drop';
-  const defaultApi = client.default_api_id === null ? undefined : lookup.api(client.default_api_id);
-  if (defaultApi && isPermitted(standing, defaultApi) && (lenient || hasAll(defaultApi))) {
-    return defaultApi;
-  }
+  const named = client.default_api_id === null ? undefined : lookup.api(client.default_api_id);
+  const defaultApi = named && isPermitted(standing, named) ? named : undefined;
+  if (defaultApi && hasAll(defaultApi)) return defaultApi;
   const candidates = [...rights.keys()]
     .flatMap((id) => lookup.api(id) ?? [])
     // A token for the admin API is only for who names it.
@@ -98,6 +97,7 @@ function impliedApi(lookup: ApiLookup, standing: Standing, asked: readonly strin
   const fitting = candidates.filter(hasAll);
   const [only] = fitting;
   if (fitting.length === 1 && only) return only;
+  if (defaultApi && lenient) return defaultApi;
   throw new GrantRefusal('invalid_scope', whyNoApi(standing, asked, fitting.length));
 }
 

@@ -24,6 +24,7 @@ export const AUDIT_VERBS: Readonly<Record<string, readonly string[]>> = {
   member: [...SWITCHED, 'password_set'],
   ownership: ['transferred'],
   policy: LIFE,
+  product_registration: LIFE,
   revocation: LIFE,
   role: LIFE,
   secret: [...SWITCHED, 'rotated', 'revealed', 'expiring'],
