@@ -21,6 +21,7 @@ const PreviewedChanges = ClientChanges.extend({
   client_id: asItIs,
   application_id: asItIs,
   environment: asItIs,
+  gateway_id: asItIs,
 }).meta({ id: 'PreviewedChanges', example: { token_lifetime_seconds: 900 } });
 type PreviewedChanges = z.output<typeof PreviewedChanges>;
 
@@ -72,6 +73,8 @@ const PreviewedClaims = z.object({
   scp: z.array(z.string()),
   roles: z.array(z.string()),
   environment: z.string(),
+  entity_id: z.string().optional(),
+  kong_key: z.string().optional(),
 });
 
 const PreviewedRefusal = z.object({ error: z.string(), error_description: z.string() });
@@ -153,7 +156,7 @@ export const clientPreviewOperations = [
 ];
 
 function writable(changes: PreviewedChanges): ClientChanges {
-  const { id, created_at, updated_at, client_id, application_id, environment, ...rest } = changes;
+  const { id, created_at, updated_at, client_id, application_id, environment, gateway_id, ...rest } = changes;
   return rest;
 }
 

@@ -6,6 +6,7 @@ import { gatewayKeys } from '../domain/gateways/gateway-credentials.ts';
 import type { GatewayDoor } from '../domain/gateways/gateway-door.ts';
 import { gatewayResource } from '../domain/gateways/gateways.ts';
 import type { Storage } from '../domain/store.ts';
+import { readTokenId } from '../domain/tokens/token-ids.ts';
 import { admit, type VerdictKnowledge } from '../domain/verdicts/admission.ts';
 import type { EngineClients } from './clients.ts';
 import type { TokenReader } from './token-reader.ts';
@@ -14,7 +15,7 @@ export interface GatewayAuthenticationParts {
   readonly issuer: string;
   readonly storage: Storage;
   readonly reader: TokenReader;
-  readonly clients: Pick<EngineClients, 'introspectorBy'>;
+  readonly clients: Pick<EngineClients, 'introspectorBy' | 'matchSecret'>;
   readonly knowledge: VerdictKnowledge & { secondsToServe(): number };
   readonly lastUsed: Pick<LastUsed, 'noteGatewayKey'>;
 }
@@ -34,11 +35,12 @@ export function gatewayAuthentication(parts: GatewayAuthenticationParts): Gatewa
       if (claims.client_id !== gateway.client_id) return undefined;
       const credential = { kind: 'access_token', claims } as const;
       const admitted = await admit(knowledge, { credential, isExpired: false }, { api, address }, Date.now());
-      return admitted.admitted && admitted.scopes.length > 0 ? claims.client_id : undefined;
+      return admitted.admitted && admitted.scopes.length > 0 ? readTokenId(claims.jti)?.credential : undefined;
     },
     async bySecret(gateway, clientId, secret) {
       if (gateway.client_id === null || clientId !== gateway.client_id) return undefined;
-      return (await clients.introspectorBy(clientId, secret)) === undefined ? undefined : clientId;
+      if ((await clients.introspectorBy(clientId, secret)) === undefined) return undefined;
+      return await clients.matchSecret(clientId, secret);
     },
     async byKey(gateway, presented) {
       const id = recordIdOf('gwk', presented);

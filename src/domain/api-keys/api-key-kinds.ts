@@ -1,5 +1,6 @@
 /** What each kind of API key asks of its members: what must be there, what must not, and which rights it may hold. */
 import type { Permission } from '../access/principal.ts';
+import { isAdminApi } from '../apis/admin-api-record.ts';
 import type { Api } from '../apis/apis.ts';
 import type { Mistake } from '../errors.ts';
 import type { ApiKeyDraft } from './api-key-drafts.ts';
@@ -48,8 +49,8 @@ export function permissionMistakes(
 }
 
 function misfit({ kind, for: purpose }: Partial<Purpose>, api: Api, scope: string): string | undefined {
-  if (purpose === 'admin') return api.built_in ? undefined : 'must be at the admin API: a key is never for both';
-  if (api.built_in) return 'must not be at the admin API';
+  if (purpose === 'admin') return isAdminApi(api) ? undefined : 'must be at the admin API: a key is never for both';
+  if (api.built_in) return 'must not be at an API of Latchkey’s own';
   const isRead = api.scopes.find(({ name }) => name === scope)?.access === 'read';
   return kind === 'query' && !isRead ? 'must only read: this is a query key' : undefined;
 }

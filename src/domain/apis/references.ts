@@ -40,8 +40,10 @@ export class References {
     }
     const api = await reading;
     if (api === undefined) this.mistakes.push({ pointer: at, detail: 'names no API' });
+    // Its one scope is for the gateway alone.
+    else if (api.gateway_id !== undefined) this.mistakes.push({ pointer: at, detail: 'is a gateway’s own' });
     else this.#unit.require(apis, api);
-    return api;
+    return api?.gateway_id === undefined ? api : undefined;
   }
 
   /** @param at a JSON Pointer to the list */

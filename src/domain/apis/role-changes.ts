@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { demandGrants, demandOwnerOver } from '../access/may-grant.ts';
 import type { Permission } from '../access/principal.ts';
 import type { Mistake } from '../errors.ts';
+import { demandNoGatewaysRole } from '../gateways/gateway-parts.ts';
 import { newId } from '../ids.ts';
 import { changesNothing, definedIn } from '../merge.ts';
 import type { Storage } from '../store.ts';
@@ -60,6 +61,7 @@ export async function changeRole(work: Work, before: Role, changes: RoleChanges)
   const patch = definedIn({ ...others, permissions });
   if (changesNothing(before, patch)) return before;
   await demandOwnerOver(work, [{ permissions: before.permissions, role_ids: [] }]);
+  await demandNoGatewaysRole(work, before);
   return work.unit.replace(roles, before, patch);
 }
 

@@ -6,6 +6,7 @@ import { demandRightsOfKeysOf, removeKeysOfApplication } from '../api-keys/api-k
 import { removeClient } from '../clients/client-changes.ts';
 import { clients } from '../clients/clients.ts';
 import { invalid, type Mistake } from '../errors.ts';
+import { demandNoGatewaysApplication } from '../gateways/gateway-parts.ts';
 import { newId } from '../ids.ts';
 import { members } from '../members/members.ts';
 import { changesNothing, definedIn } from '../merge.ts';
@@ -84,6 +85,7 @@ export async function changeApplication(
   await demandForeignApplication(work, before);
   const patch = definedIn(changes);
   if (changesNothing(before, patch)) return before;
+  await demandNoGatewaysApplication(work, before);
   await demandRight(work, changes, before);
   const { owner, enabled } = { ...before, ...patch };
   if (owner !== before.owner) {

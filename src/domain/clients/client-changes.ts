@@ -12,6 +12,7 @@ import { References } from '../apis/references.ts';
 import { type Application, applications } from '../applications/applications.ts';
 import type { Mistake } from '../errors.ts';
 import { removeGatewayClientOf } from '../gateways/gateway-clients.ts';
+import { demandNoGateway, demandNoGatewaysApplication } from '../gateways/gateway-parts.ts';
 import { changesNothing, definedIn } from '../merge.ts';
 import { removeRegistrationOf } from '../registration/client-registrations.ts';
 import { keepTakenRights } from '../registration/taken-rights.ts';
@@ -82,6 +83,7 @@ export async function createClient(
   draft: ClientDraft,
   { id, minted, label = '', recovery, expires_at = endOfActing(work.principal) }: FirstCredentials,
 ): Promise<{ client: Client; secret: ClientSecret | undefined }> {
+  await demandNoGatewaysApplication(work, application);
   const references = new References(work);
   const { permissions, roles, default_api, may_introspect, ...own } = draft;
   const named = await resolveNamed(references, { permissions, roles, default_api, may_introspect });
@@ -138,6 +140,7 @@ export async function changeClient(
   references.demandAll();
   if (changesNothing(before, patch)) return before;
   await demandOwnerOver(work, [before]);
+  await demandNoGateway(work, before);
   const grants = await addedGrants(work.storage, before, after);
   await demandGrants(work, grants);
   demandLastingGrants(

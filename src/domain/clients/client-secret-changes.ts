@@ -2,6 +2,7 @@
 import { demandEndWithinKey, endOfActing } from '../access/key-expiry.ts';
 import { demandForeign, demandOwnerOver, demandRightsOf } from '../access/may-grant.ts';
 import { DomainError, invalid } from '../errors.ts';
+import { demandNoGateway } from '../gateways/gateway-parts.ts';
 import { newId } from '../ids.ts';
 import { changesNothing, definedIn } from '../merge.ts';
 import { LONGEST_LIFETIME_SECONDS } from '../record.ts';
@@ -92,6 +93,7 @@ export async function changeSecret(
   };
   if (changesNothing(before, patch)) return before;
   await demandOwnerOver(work, [client]);
+  await demandNoGateway(work, client);
   const after = { ...before, ...patch };
   const widened = [
     ...(after.enabled && !before.enabled ? ['/enabled'] : []),
@@ -107,6 +109,7 @@ export async function changeSecret(
 export async function removeSecret(work: Work, client: Client, secret: ClientSecret): Promise<void> {
   demandForeign(work.principal, client.id);
   await demandOwnerOver(work, [client]);
+  await demandNoGateway(work, client);
   work.unit.remove(clientSecrets, secret);
 }
 
@@ -153,6 +156,7 @@ async function demandNewSecret(work: Work, client: Client): Promise<void> {
     throw new DomainError('conflict', 'This client signs its assertions (private_key_jwt): it has no secrets.');
   }
   await demandRightsOf(work, [client], '');
+  await demandNoGateway(work, client);
   work.unit.require(clients, client);
 }
 

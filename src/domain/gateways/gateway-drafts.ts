@@ -105,7 +105,8 @@ const APIS: Readonly<Record<GatewayType, { least: number; most: number; says: st
 
 /** @returns what does not fit the type, or together, whatever is stored @param isNew whether all of it is needed */
 export function settingMistakes(type: GatewayType, given: GatewaySettings, isNew: boolean): Mistake[] {
-  const unfit = (Object.keys(definedIn(given)) as Setting[]).filter((name) => !SETTINGS[type].includes(name));
+  const said = Object.entries(definedIn(given)) as [Setting, unknown][];
+  const unfit = said.flatMap(([name, value]) => (SETTINGS[type].includes(name) || saysNothing(value) ? [] : name));
   const { apis = isNew ? [] : undefined, products = [], kong } = given;
   const { least, most, says } = APIS[type];
   const count = apis?.length ?? least;
@@ -122,4 +123,9 @@ export function settingMistakes(type: GatewayType, given: GatewaySettings, isNew
         : [],
     ),
   ];
+}
+
+/** What every gateway is shown with, so that it can be sent back as it was read. */
+function saysNothing(value: unknown): boolean {
+  return value === null || value === 'all' || (Array.isArray(value) && value.length === 0);
 }

@@ -15,6 +15,11 @@ import { type Gateway, gatewayResource } from './gateways.ts';
 /** The one scope of a gateway's own API. */
 export const GATEWAY_SCOPE = 'gateway';
 
+/** @returns what a gateway's own application and API are called */
+export function identityNameOf({ name }: Pick<Gateway, 'name'>): string {
+  return `Gateway ${name}`.slice(0, 200);
+}
+
 interface Identity {
   readonly client: Client;
   readonly application: Application;
@@ -29,7 +34,7 @@ export async function insertIdentity(
 ): Promise<Identity> {
   const draft = ApiDraft.parse({
     identifier: gatewayResource(services.issuer, id),
-    name: `Gateway ${name}`.slice(0, 200),
+    name: identityNameOf({ name }),
     scopes: [{ name: GATEWAY_SCOPE, description: 'What the gateway does for its clients' }],
   });
   await coverLifetime(storage, unit, draft.token_lifetime_seconds);
@@ -37,7 +42,7 @@ export async function insertIdentity(
   const audience = unit.insert(apis, { id: newId('api'), ...draft, built_in: true, gateway_id: id });
   const application = unit.insert(applications, {
     id: newId('app'),
-    name: `Gateway ${name}`.slice(0, 200),
+    name: identityNameOf({ name }),
     description: 'The gateway itself, towards Latchkey',
     owner: null,
     tags: [],

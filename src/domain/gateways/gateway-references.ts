@@ -1,5 +1,7 @@
 /** Settings as they are written -> as they are stored: names to ids, what is secret in them sealed. */
+import { apis } from '../apis/apis.ts';
 import { References } from '../apis/references.ts';
+import { roles } from '../apis/roles.ts';
 import type { Mistake } from '../errors.ts';
 import type { Place, Sealer } from '../installation/sealing.ts';
 import { definedIn } from '../merge.ts';
@@ -45,16 +47,16 @@ export async function resolveSettings(
   { storage, unit, allowsPlainHttp, sealer }: SettingsSurroundings,
   id: string,
   given: GatewaySettings,
-  before: Written = NO_SETTINGS,
+  before: StoredSettings = NO_SETTINGS,
 ): Promise<{ settings: Partial<StoredSettings>; mistakes: Mistake[] }> {
   const references = new References({ storage, unit });
-  const { apis, roles, notify, products, kong, scopes, addresses, proxy_hops } = given;
-  const api_ids = apis && (await references.apis(apis, '/settings/apis'));
-  const known = api_ids ?? (before as Partial<Gateway>).api_ids ?? [];
+  const { notify, products, kong, scopes, addresses, proxy_hops } = given;
+  const api_ids = given.apis && (await references.apis(given.apis, '/settings/apis'));
+  const binding_role_ids = given.roles && (await references.roles(given.roles, '/settings/roles'));
   const settings = definedIn({
     api_ids,
-    binding_role_ids: roles && (await references.roles(roles, '/settings/roles')),
-    products: products && (await resolveProducts(references, products, known)),
+    binding_role_ids,
+    products: products && (await resolveProducts(references, products, api_ids ?? before.api_ids)),
     scopes,
     addresses,
     proxy_hops,
@@ -65,12 +67,50 @@ export async function resolveSettings(
   });
   const mistakes = [
     ...references.mistakes,
+    ...(await administrationMistakes(storage, given, { api_ids, binding_role_ids })),
+    ...leftProductMistakes(api_ids, given, before),
     ...urlMistakes(notify?.url, '/settings/notify/url', allowsPlainHttp),
     ...urlMistakes(kong?.url, '/settings/kong/url', allowsPlainHttp),
     ...notifyMistakes(notify, before),
     ...kongMistakes(kong, before),
   ];
   return { settings, mistakes };
+}
+
+/** What is made through a gateway never administers Latchkey, whoever sets it up. */
+async function administrationMistakes(
+  storage: Storage,
+  given: GatewaySettings,
+  { api_ids = [], binding_role_ids = [] }: Record<'api_ids' | 'binding_role_ids', readonly string[] | undefined>,
+): Promise<Mistake[]> {
+  const bound = await storage.getMany(roles, binding_role_ids);
+  const touched = bound.flatMap(({ permissions }) => permissions.map(({ api_id }) => api_id));
+  const named = await storage.getMany(apis, [...new Set([...api_ids, ...touched])]);
+  const ours = named.filter(({ built_in }) => built_in);
+  const administers = bound.filter(({ permissions }) =>
+    permissions.some(({ api_id }) => ours.some(({ id }) => id === api_id)),
+  );
+  const owners = await Promise.all(bound.map(({ id }) => storage.find(gateways, { role_id: id })));
+  const owned = bound.filter((_, index) => owners[index] !== undefined);
+  return [
+    ...owned.flatMap(({ name }) => placesOf(name, given.roles, '/settings/roles', 'is a gateway’s own')),
+    ...ours.flatMap(({ identifier }) => placesOf(identifier, given.apis, '/settings/apis', 'is part of Latchkey')),
+    ...administers.flatMap(({ name }) => placesOf(name, given.roles, '/settings/roles', 'administers Latchkey')),
+  ];
+}
+
+function placesOf(name: string, names: readonly string[] = [], at: string, detail: string): Mistake[] {
+  return names.flatMap((other, index) => (other === name ? [{ pointer: `${at}/${index}`, detail }] : []));
+}
+
+function leftProductMistakes(
+  apiIds: readonly string[] | undefined,
+  { products }: GatewaySettings,
+  before: StoredSettings,
+): Mistake[] {
+  if (apiIds === undefined || products !== undefined) return [];
+  const isLeft = before.products.some(({ api_id }) => !apiIds.includes(api_id));
+  return isLeft ? [{ pointer: '/settings/apis', detail: 'must name the APIs of all products' }] : [];
 }
 
 /** Where a gateway's own secrets are sealed for. */
