@@ -2,11 +2,13 @@
 import { createHash } from 'node:crypto';
 import type { Middleware } from 'koa';
 import { ASSERTION_ALGORITHMS, CLIENT_AUTH_METHODS } from './clients.ts';
+import { keyExports } from './key-exports.ts';
 import type { Keys } from './keys.ts';
 import { PATHS } from './provider.ts';
 import { REGISTRATION_PATH } from './registration-answer.ts';
 
 interface Document {
+  readonly type: string;
   readonly body: Buffer;
   readonly etag: string;
   readonly maxAgeSeconds: number;
@@ -14,6 +16,8 @@ interface Document {
 
 const METADATA_PATHS = ['/.well-known/oauth-authorization-server', '/.well-known/openid-configuration'];
 const JWKS_PATHS = ['/.well-known/jwks.json', PATHS.jwks];
+const JSON_TYPE = 'application/json';
+const PEM_TYPE = 'application/x-pem-file';
 // Metadata changes with a release or a new algorithm, never in a hurry.
 const METADATA_MAX_AGE_SECONDS = 3600;
 
@@ -21,17 +25,21 @@ const METADATA_MAX_AGE_SECONDS = 3600;
 export const INTROSPECTION_ALGORITHM = 'RS256';
 
 /**
- * Serves RFC 8414 and OpenID Connect Discovery 1.0 metadata, and the JWKS (RFC 7517).
+ * Serves RFC 8414 and OpenID Connect Discovery 1.0 metadata, the JWKS (RFC 7517), and the same keys as PEM.
  * @param jwksMaxAgeSeconds as long as a key is announced before it signs: who caches for so long still meets no unknown key
  */
 export function discovery(issuer: string, keys: Keys, jwksMaxAgeSeconds: number): Middleware {
   let documents = new Map<string, Document>();
   const prepare = () => {
-    const metadata = document(metadataOf(issuer, keys), METADATA_MAX_AGE_SECONDS);
-    const jwks = document({ keys: keys.published().map((key) => key.public_jwk) }, jwksMaxAgeSeconds);
+    const metadata = document(JSON_TYPE, JSON.stringify(metadataOf(issuer, keys)), METADATA_MAX_AGE_SECONDS);
+    const published = keys.published();
+    const set = JSON.stringify({ keys: published.map((key) => key.public_jwk) });
+    const jwks = document(JSON_TYPE, set, jwksMaxAgeSeconds);
+    const pems = [...keyExports(published)];
     documents = new Map([
       ...METADATA_PATHS.map((path) => [path, metadata] as const),
       ...JWKS_PATHS.map((path) => [path, jwks] as const),
+      ...pems.map(([path, pem]) => [path, document(PEM_TYPE, pem, jwksMaxAgeSeconds)] as const),
     ]);
   };
   keys.subscribe(prepare);
@@ -49,16 +57,16 @@ export function discovery(issuer: string, keys: Keys, jwksMaxAgeSeconds: number)
     ctx.set('Cache-Control', `public, max-age=${found.maxAgeSeconds}`);
     ctx.set('ETag', found.etag);
     ctx.status = 200;
-    ctx.type = 'application/json';
+    ctx.type = found.type;
     ctx.body = found.body;
     if (ctx.fresh) ctx.status = 304;
   };
 }
 
-function document(content: unknown, maxAgeSeconds: number): Document {
-  const body = Buffer.from(JSON.stringify(content));
+function document(type: string, text: string, maxAgeSeconds: number): Document {
+  const body = Buffer.from(text);
   const etag = `"${createHash('sha256').update(body).digest('base64url').slice(0, 22)}"`;
-  return { body, etag, maxAgeSeconds };
+  return { type, body, etag, maxAgeSeconds };
 }
 
 /** @returns what RFC 8414 and OpenID Connect Discovery 1.0 have told of a server */

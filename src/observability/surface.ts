@@ -5,6 +5,7 @@ const SURFACES: readonly (readonly [prefix: string, surface: string])[] = [
   ['/oauth2/revoke', 'revoke'],
   ['/oauth2/register', 'register'],
   ['/oauth2/jwks', 'jwks'],
+  ['/oauth2/keys', 'jwks'],
   ['/.well-known/jwks.json', 'jwks'],
   ['/.well-known/', 'discovery'],
   ['/admin/', 'admin'],
