@@ -39,7 +39,7 @@ export interface SurfaceParts
   extends Pick<EndpointParts, 'engine' | 'keys' | 'credentials'>,
     Pick<AdminServices, 'secrets' | 'guessing' | 'sealer' | 'keyring' | 'issueToken'> {
   readonly config: Config;
-  readonly secrets: AdminServices['secrets'] & Pick<Secrets, 'match'>;
+  readonly secrets: AdminServices['secrets'] & Pick<Secrets, 'match' | 'keepImported'>;
   readonly storage: Storage;
   readonly logger: Logger;
   readonly serverKeys: ServerKeys;

@@ -21,6 +21,7 @@ export type IdPrefix =
   | 'mem'
   | 'pol'
   | 'prof'
+  | 'psc'
   | 'reg'
   | 'role'
   | 'sec'

@@ -11,6 +11,7 @@ import { HttpError } from '../http/problem.ts';
 import { timesSent } from '../http/repeated-header.ts';
 import type { Dialect, DialectAnswer, DialectParts, DialectRequest } from './dialect.ts';
 import { konnect } from './kong/konnect.ts';
+import { is } from './wso2/is.ts';
 import { keycloak } from './wso2/keycloak.ts';
 import { okta } from './wso2/okta.ts';
 
@@ -19,7 +20,7 @@ const BODY_LIMIT_BYTES = 64 * 1024;
 
 /** By the first step of their paths. */
 const FAMILIES: Readonly<Record<string, Partial<Record<GatewayType, Dialect>>>> = {
-  wso2: { 'wso2-keycloak': keycloak, 'wso2-okta': okta },
+  wso2: { 'wso2-keycloak': keycloak, 'wso2-okta': okta, 'wso2-is': is },
   kong: { 'kong-konnect': konnect },
 };
 

@@ -3,6 +3,7 @@ import type { ServerResponse } from 'node:http';
 import { gatewayAuthor } from '../domain/audit/author.ts';
 import type { MintedSecret } from '../domain/clients/secrets.ts';
 import { notFound } from '../domain/errors.ts';
+import { keepChosen } from '../domain/gateways/chosen-credentials.ts';
 import { beginCreation, breakCreation, type Creation, creationId, endCreation } from '../domain/gateways/creations.ts';
 import {
   type Beginning,
@@ -30,12 +31,14 @@ export async function createThrough(
 ): Promise<Created> {
   const { storage, secrets, creationKey } = parts;
   const id = creationId(creationKey, gateway.id, credentialId, body);
-  const creation = await beginCreation(storage, id);
+  const creation = await beginCreation(storage, id, beginning.chosen?.client_id);
   settleWith(ctx.res, storage, creation, parts.onError);
   const author = gatewayAuthor(gateway.id, address);
   const known = await findOwn(storage, gateway, creation.client_id);
-  if (known) return await again(parts, { gateway, author }, known, beginning.isRecoverable);
-  const minted = await secrets.mint(creation.client_id);
+  // Of an id that was chosen there may be an older client.
+  const isOfThis = known && (!beginning.chosen?.client_id || known.client.created_at >= creation.created_at);
+  if (isOfThis) return await again(parts, { gateway, author }, known, beginning.isRecoverable);
+  const minted = await keepChosen(secrets, creation.client_id, beginning.chosen);
   const made = await untilCommitted(parts, author, async (unit) => {
     const current = await storage.get(gateways, gateway.id);
     if (current?.enabled !== true) throw notFound('gateway');

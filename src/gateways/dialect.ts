@@ -13,7 +13,7 @@ export interface DialectParts {
   readonly storage: Storage;
   readonly observer: ChangeObserver;
   readonly sealer: Pick<Sealer, 'seal' | 'open'>;
-  readonly secrets: SecretMint & Pick<Secrets, 'match'>;
+  readonly secrets: SecretMint & Pick<Secrets, 'match' | 'keepImported'>;
   readonly door: GatewayDoor;
   /** The server's own metadata (RFC 8414). */
   readonly metadata: () => object;

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { DomainError, invalid, type Mistake } from '../errors.ts';
 import { followApiScopes } from '../gateways/gateway-rights.ts';
+import { forgetPushedScopes } from '../gateways/pushed-scopes.ts';
 import { newId } from '../ids.ts';
 import { changesNothing, definedIn } from '../merge.ts';
 import { coverLifetime } from '../signing-keys/signing-keys.ts';
@@ -21,8 +22,10 @@ export interface ApiSurroundings {
   readonly keyring: KeySupply;
 }
 
+const SCOPES_MAX = 500;
+
 const { shape } = Api;
-const scopes = z.array(z.strictObject(ApiScope.shape)).max(500);
+const scopes = z.array(z.strictObject(ApiScope.shape)).max(SCOPES_MAX);
 const resources = z.array(z.strictObject(shape.resources.element.shape)).max(1000);
 
 const writable = {
@@ -100,12 +103,32 @@ export async function changeApi(
   if (changes.signing_algorithm !== undefined || changes.token_lifetime_seconds !== undefined) {
     await supplyKeys(work, keyring, after);
   }
+  if (changes.scopes !== undefined) {
+    await followApiScopes(work, after);
+    await forgetPushedScopes(work, after);
+  }
+  return work.unit.replace(apis, before, patch, { released: releasedBy(before, after) });
+}
+
+/**
+ * Gives an API other scopes, by whoever may by its own rules; the roles of gateways follow.
+ * @throws DomainError `forbidden` for what is built in; `conflict` for too many, and at the commit for one that is in use
+ */
+export async function changeScopes(
+  work: Pick<Work, 'storage' | 'unit'>,
+  before: Api,
+  changed: Api['scopes'],
+): Promise<void> {
+  refuseBuiltIn(before);
+  if (changed.length > SCOPES_MAX) throw new DomainError('conflict', `The API has ${SCOPES_MAX} scopes already.`);
+  const after = { ...before, scopes: changed };
+  await followApiScopes(work, after);
+  work.unit.replace(apis, before, { scopes: changed }, { released: releasedBy(before, after) });
+}
+
+function releasedBy(before: Api, after: Api): string[] {
   const kept = new Set(after.scopes.map(({ name }) => name));
-  const released = before.scopes.filter(({ name }) => !kept.has(name));
-  if (changes.scopes !== undefined) await followApiScopes(work, after);
-  return work.unit.replace(apis, before, patch, {
-    released: released.map(({ name }) => scopeReference(before.id, name)),
-  });
+  return before.scopes.flatMap(({ name }) => (kept.has(name) ? [] : scopeReference(before.id, name)));
 }
 
 /** @throws DomainError `forbidden` for the admin API; at the commit `conflict` while something refers to it */

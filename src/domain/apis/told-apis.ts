@@ -8,6 +8,8 @@ export const asApis: Translated<readonly string[]> = {
   value: (ids, read) => Promise.all(ids.map((id) => identifierOf(id, read))),
 };
 
+export const asApi: Translated<string> = { as: 'api', value: identifierOf };
+
 export const asDefaultApi: Translated<string | null> = {
   as: 'default_api',
   value: async (id, read) => (id === null ? null : await identifierOf(id, read)),

@@ -31,16 +31,17 @@ export function creationId(key: Buffer, gatewayId: string, credentialId: string,
 /**
  * Begins a creation, or takes over one that broke off. While another is being answered in the same words, it waits to
  * learn what becomes of that.
+ * @param clientId where it was chosen elsewhere
  * @returns it, with the id that the client is to have, or has already
  */
-export async function beginCreation(storage: Storage, id: string): Promise<Creation> {
+export async function beginCreation(storage: Storage, id: string, clientId = newId('cli')): Promise<Creation> {
   let seen: Creation | undefined;
   for (;;) {
     const known = await storage.get(gatewayCreations, id);
     if (known === undefined) {
       // One that is over while it was open: whoever was at it has died, and told nobody.
       const isOrphan = seen !== undefined && Date.parse(seen.expires_at) <= Date.now();
-      const begun = await insert(storage, id, isOrphan && seen ? seen.client_id : newId('cli'));
+      const begun = await insert(storage, id, isOrphan && seen ? seen.client_id : clientId);
       if (begun) return begun;
     } else if (known.state === 'broken') {
       const taken = await mark(storage, known, 'open');

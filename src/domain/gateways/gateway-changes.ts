@@ -19,6 +19,8 @@ import { insertIdentity } from './gateway-identity.ts';
 import { NO_SETTINGS, resolveSettings } from './gateway-references.ts';
 import { demandGateways, permissionsOfRole, roleNameOf } from './gateway-rights.ts';
 import { type Gateway, type GatewayType, gateways, isWso2 } from './gateways.ts';
+import { leavePushedScopes } from './pushed-scopes.ts';
+import { followInPushedScopes } from './scope-bindings.ts';
 
 /** What the rules about gateways need to know of the installation. */
 export interface GatewaySurroundings {
@@ -98,6 +100,7 @@ export async function changeGateway(work: GatewayWork, before: Gateway, changes:
   const after = { ...before, ...patch };
   await followInClient(work, before, after);
   await followInRole(work, after);
+  await followInPushedScopes(work, before, after);
   const isBack = after.enabled && !before.enabled;
   return unit.replace(gateways, before, { ...patch, ...(isBack && { begins_after: (await readHead(storage)).count }) });
 }
@@ -118,6 +121,7 @@ export async function removeGateway(work: Work, gateway: Gateway): Promise<void>
   }
   unit.remove(gateways, gateway);
   await removeGatewayKeys(work, gateway);
+  await leavePushedScopes(work, gateway.id);
   const { client_id, application_id, audience_id, role_id } = gateway;
   const client = client_id === null ? undefined : await storage.get(clients, client_id);
   if (client !== undefined) {

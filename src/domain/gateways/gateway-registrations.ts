@@ -6,12 +6,13 @@
 import { apiKeys } from '../api-keys/api-keys.ts';
 import { accessProfiles } from '../applications/access-profiles.ts';
 import { type Application, applications } from '../applications/applications.ts';
+import { isSecretBased } from '../clients/client-authentication.ts';
 import { removeClient } from '../clients/client-changes.ts';
 import { insertSecret, rotateSecret } from '../clients/client-secret-changes.ts';
 import { isRevealable, openSecret } from '../clients/client-secret-recovery.ts';
 import { type ClientSecret, clientSecrets } from '../clients/client-secrets.ts';
 import { type Client, clients } from '../clients/clients.ts';
-import type { MintedSecret } from '../clients/secrets.ts';
+import type { KeptSecret, MintedSecret } from '../clients/secrets.ts';
 import { DomainError } from '../errors.ts';
 import { newId } from '../ids.ts';
 import type { Sealer } from '../installation/sealing.ts';
@@ -20,6 +21,7 @@ import type { Environment } from '../record.ts';
 import { coverLifetime } from '../signing-keys/signing-keys.ts';
 import type { Storage } from '../store.ts';
 import type { Unit } from '../unit.ts';
+import { type ChosenCredentials, takeChosenId } from './chosen-credentials.ts';
 import { type GatewayClient, gatewayClients } from './gateway-clients.ts';
 import { gatewayPrincipal, isWithinGateway } from './gateway-rights.ts';
 import { type Gateway, gateways } from './gateways.ts';
@@ -43,16 +45,19 @@ export interface Saying {
   /** In its own words, to be read again by it alone. */
   readonly said: GatewayClient['said'];
   readonly token_endpoint_auth_method: 'client_secret_basic' | 'client_secret_post';
+  /** null: the API's own. */
+  readonly token_lifetime_seconds?: number | null | undefined;
 }
 
 /** What a client begins with. */
 export interface Beginning extends Saying {
   readonly id: string;
   readonly environment: Environment;
-  readonly minted: MintedSecret;
+  readonly minted: KeptSecret & Pick<MintedSecret, 'secret'>;
   /** Whether the gateway is to read the secret again and again, or is shown it once. */
   readonly isRecoverable: boolean;
-  readonly token_lifetime_seconds?: number | null;
+  /** What of its id and secret was not made here. */
+  readonly chosen?: ChosenCredentials | undefined;
 }
 
 const NAME_MAX = 200;
@@ -81,6 +86,7 @@ export async function registerThrough(
   // The signing keys outlive its tokens.
   if (token_lifetime_seconds !== null) await coverLifetime(work.storage, unit, token_lifetime_seconds);
   const { id, environment, minted, isRecoverable, client_name, said, token_endpoint_auth_method } = beginning;
+  await takeChosenId(work, gateway, beginning.chosen);
   unit.require(gateways, gateway);
   const application = await applicationFor(work, gateway, client_name, environment);
   const client = unit.insert(clients, {
@@ -114,11 +120,23 @@ export async function changeThrough(
   work: ThroughGateway,
   gateway: Gateway,
   own: OwnClient,
-  { client_name, said, token_endpoint_auth_method }: Pick<Saying, 'client_name' | 'said'> & Partial<Saying>,
+  {
+    client_name,
+    said,
+    token_endpoint_auth_method,
+    token_lifetime_seconds,
+  }: Pick<Saying, 'client_name' | 'said'> & Partial<Saying>,
 ): Promise<OwnClient> {
   const { unit } = work;
   await demandWithin(work, gateway, own.client);
-  const patch: Partial<Client> = definedIn({ token_endpoint_auth_method });
+  if (token_endpoint_auth_method && !isSecretBased(own.client)) {
+    throw new DomainError(
+      'forbidden',
+      'This client proves itself by its keys (private_key_jwt): change that at Latchkey.',
+    );
+  }
+  const patch: Partial<Client> = definedIn({ token_endpoint_auth_method, token_lifetime_seconds });
+  if (patch.token_lifetime_seconds) await coverLifetime(work.storage, unit, patch.token_lifetime_seconds);
   const isSame = changesNothing(own.client, patch);
   if (isSame) unit.require(clients, own.client);
   const client = isSame ? own.client : unit.replace(clients, own.client, patch);

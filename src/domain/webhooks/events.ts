@@ -25,6 +25,7 @@ export const AUDIT_VERBS: Readonly<Record<string, readonly string[]>> = {
   ownership: ['transferred'],
   policy: LIFE,
   product_registration: LIFE,
+  pushed_scope: LIFE,
   revocation: LIFE,
   role: LIFE,
   secret: [...SWITCHED, 'rotated', 'revealed', 'expiring'],

@@ -10,11 +10,13 @@ import type { OwnClient, Saying } from '../../domain/gateways/gateway-registrati
 export const GRANT_TYPE = 'client_credentials';
 const METHODS = ['client_secret_basic', 'client_secret_post'] as const;
 
-const Text = z
+/** One line, as connectors send it. */
+export const Text = z
   .string()
   .max(500)
   .regex(new RegExp(`^[^${CONTROL_CHARACTERS}]*$`, 'u'), 'must not contain control characters');
-const Texts = z.array(z.string().max(2000)).max(100);
+/** A list of such. */
+export const Texts = z.array(z.string().max(2000)).max(100);
 
 /** The members of all connectors; unknown ones are ignored. */
 export const clientInfo = {
@@ -38,21 +40,25 @@ export const clientInfo = {
 const shape = z.object(clientInfo);
 export type ClientInfo = z.output<typeof shape>;
 
+/** What a connector says of a client: what it leaves out stays. */
+export type OwnSaying = Pick<Saying, 'client_name' | 'said'> & Partial<Saying>;
+
 /**
  * @param before what is known of the client; undefined where it is made
  * @returns what all connectors say alike: what is left out stays, `null` for the redirect URIs empties them
  */
-export function sayingOf(info: ClientInfo, before: OwnClient | undefined): Saying & { redirect_uris: string[] } {
-  const { client_name, redirect_uris, token_endpoint_auth_method: method } = info;
-  const known = before?.client.token_endpoint_auth_method;
+export function sayingOf(
+  info: Partial<ClientInfo>,
+  before: OwnClient | undefined,
+): Omit<OwnSaying, 'said'> & { redirect_uris: string[] } {
+  const { client_name, redirect_uris, token_endpoint_auth_method } = info;
   return {
     client_name: client_name || before?.details.client_name || 'unnamed',
-    token_endpoint_auth_method: method || (known === 'client_secret_post' ? known : 'client_secret_basic'),
+    ...(token_endpoint_auth_method && { token_endpoint_auth_method }),
     redirect_uris:
       redirect_uris === undefined
         ? redirectUrisOf(before)
         : (redirect_uris ?? []).map((uri) => uri.trim()).filter(Boolean),
-    said: {},
   };
 }
 

@@ -7,7 +7,8 @@ import { clientSecrets } from '../../domain/clients/client-secrets.ts';
 import type { Client } from '../../domain/clients/clients.ts';
 import type { Mistake } from '../../domain/errors.ts';
 import { invalid, notFound } from '../../domain/errors.ts';
-import type { OwnClient, Saying } from '../../domain/gateways/gateway-registrations.ts';
+import type { ChosenCredentials } from '../../domain/gateways/chosen-credentials.ts';
+import type { OwnClient } from '../../domain/gateways/gateway-registrations.ts';
 import {
   changeThrough,
   environmentOf,
@@ -21,11 +22,13 @@ import { parseJson } from '../../http/json-body.ts';
 import { together } from '../../http/validation.ts';
 import { createThrough } from '../creating.ts';
 import type { DialectAnswer, DialectCall, DialectParts } from '../dialect.ts';
+import type { OwnSaying } from './client-info.ts';
 
 /** What a connector said, read. */
 export interface ReadSaying {
-  readonly saying: Saying;
-  readonly token_lifetime_seconds?: number | null;
+  readonly saying: OwnSaying;
+  /** Where the portal's user brings his own; of a create alone. */
+  readonly chosen?: ChosenCredentials;
   /** What it repeats of the client, to be held against what there is. */
   readonly client_id?: string | undefined;
   readonly client_secret?: string | undefined;
@@ -41,9 +44,10 @@ export interface Words {
 
 /** Answers a create. */
 export async function create(parts: DialectParts, call: DialectCall, words: Words): Promise<DialectAnswer> {
-  const { saying, token_lifetime_seconds = null } = readSaying(words, call, undefined);
-  const environment = environmentOf(saying.client_name);
-  const beginning = { ...saying, environment, isRecoverable: true, token_lifetime_seconds };
+  const { saying, chosen } = readSaying(words, call, undefined);
+  const { client_name, token_endpoint_auth_method = 'client_secret_basic' } = saying;
+  const environment = environmentOf(client_name);
+  const beginning = { ...saying, token_endpoint_auth_method, environment, isRecoverable: true, chosen };
   const created = await createThrough(parts, call, beginning);
   return { status: 201, body: words.write(created, created.client_secret, null) };
 }
@@ -88,7 +92,8 @@ export async function demandOwn({ storage }: DialectParts, { gateway }: DialectC
   return own;
 }
 
-async function shown(parts: DialectParts, { gateway }: DialectCall, own: OwnClient, words: Words) {
+/** @returns a client as it is, with its secret */
+export async function shown(parts: DialectParts, { gateway }: DialectCall, own: OwnClient, words: Words) {
   const secret = await secretFor(parts, gateway, own.client, Date.now());
   return { status: 200, body: words.write(own, secret?.text, secret?.record.expires_at ?? null) };
 }

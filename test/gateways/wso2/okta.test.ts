@@ -123,7 +123,7 @@ for (const store of stores()) {
         assertReadable(refused, 401);
         assert.equal(refused.headers.get('www-authenticate'), 'SSWS');
       }
-      const wrong: [object, RegExp][] = [
+      const wrong: [Record<string, unknown>, RegExp][] = [
         [{ grant_types: ['authorization_code'] }, /^grant_types must have client_credentials/],
         [{ token_endpoint_auth_method: 'private_key_jwt' }, /^token_endpoint_auth_method must be one of/],
         [{ redirect_uris: 'https://app.example' }, /^redirect_uris must be array/],
