@@ -11,6 +11,7 @@ import { Catalogue } from './domain/catalogue/catalogue.ts';
 import { LastUsed } from './domain/clients/last-used.ts';
 import { Secrets } from './domain/clients/secrets.ts';
 import { DomainError } from './domain/errors.ts';
+import { NOTICE_DELAYS, noticeChannel } from './domain/gateways/notice-channel.ts';
 import type { ServerKeys } from './domain/installation/installation.ts';
 import type { Sealer } from './domain/installation/sealing.ts';
 import { Limiter } from './domain/limits/limiter.ts';
@@ -43,6 +44,8 @@ export interface ServerParts {
   readonly renderer: (metrics: Metrics) => () => Promise<RenderedMetrics>;
   /** Milliseconds until a webhook's delivery is tried again, after each failure: for tests, which do not wait for days. */
   readonly webhookRetryDelays?: readonly number[];
+  /** The same of a gateway's notices. */
+  readonly noticeRetryDelays?: readonly number[];
 }
 
 export interface Server {
@@ -127,19 +130,32 @@ export async function createServer(parts: ServerParts): Promise<Server> {
     onError,
   });
 
-  const stopDelivering = deliver({
-    channel: webhookChannel,
+  const delivering = {
     storage,
     observer,
     sealer,
     fetch: createOutgoing({ allow: config.outgoingAllow, remembersFailures: false }),
+    onError,
+  };
+  const stopDelivering = deliver({
+    ...delivering,
+    channel: webhookChannel,
     delays: parts.webhookRetryDelays ?? RETRY_DELAYS,
     onTried: ({ id, webhook_id, action, state, last_status, last_error }) => {
       metrics.webhookTried(state === 'pending' ? 'failed' : state);
       if (state !== 'dead') return;
       logger.warn({ event: 'webhook.dead', delivery_id: id, webhook_id, action, last_status, last_error });
     },
-    onError,
+  });
+  const stopNotifying = deliver({
+    ...delivering,
+    channel: noticeChannel,
+    delays: parts.noticeRetryDelays ?? NOTICE_DELAYS,
+    onTried: ({ id, gateway_id, action, state, last_status, last_error }) => {
+      metrics.gatewayNoticeTried(state === 'pending' ? 'failed' : state);
+      if (state !== 'dead') return;
+      logger.warn({ event: 'gateway.notice_dead', notice_id: id, gateway_id, action, last_status, last_error });
+    },
   });
 
   const { keys, settling, ...judging } = credentialParts({
@@ -192,7 +208,7 @@ export async function createServer(parts: ServerParts): Promise<Server> {
       await settling.idle();
       await limiter.close();
       await stopSealing();
-      await stopDelivering();
+      await Promise.all([stopDelivering(), stopNotifying()]);
       await catalogue.close();
     },
   };

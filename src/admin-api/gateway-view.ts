@@ -18,6 +18,7 @@ export const gatewayExample = {
   enabled: true,
   status: 'connected',
   last_contact_at: '2026-11-21T08:05:00.000Z',
+  notify_status: null,
   client_id: 'cli_5vq3m8t1c7w2zk9x4n6bd0fh',
   settings: {
     apis: ['https://api.example.com/orders'],
@@ -51,6 +52,15 @@ const Endpoints = z
   })
   .meta({ description: 'The exact URLs to paste into the gateway.' });
 
+const NotifyStatus = z
+  .object({
+    tried_at: z.iso.datetime().nullable(),
+    delivered_at: z.iso.datetime().nullable().meta({ description: 'When it last took a notice.' }),
+    last_status: z.int().nullable().meta({ description: 'The status that the last attempt was answered with.' }),
+    last_error: z.string().nullable().meta({ description: 'What was wrong with the last attempt, in one word.' }),
+  })
+  .meta({ description: 'What came of telling it of revocations; null where it is not told of any.' });
+
 export const GatewayView = z
   .object({
     ...recordView,
@@ -58,12 +68,15 @@ export const GatewayView = z
     name: shape.name,
     enabled: shape.enabled,
     status: z
-      .enum(['disabled', 'waiting', 'connected'])
-      .meta({ description: '`waiting`: it has not shown a credential yet.' }),
+      .enum(['disabled', 'waiting', 'connected', 'failing'])
+      .meta({
+        description: '`waiting`: it has not shown a credential yet. `failing`: it was not told of the last revocation.',
+      }),
     last_contact_at: z.iso
       .datetime()
       .nullable()
       .meta({ description: 'When it last showed a credential, to within some seconds.' }),
+    notify_status: NotifyStatus.nullable(),
     client_id: shape.client_id.meta({ description: 'Its own, at the OAuth endpoints; null where it needs none.' }),
     settings: z.object({
       apis: z.array(z.string()),
@@ -104,7 +117,8 @@ export async function gatewayViews(
     const { api_ids, scopes, binding_role_ids, addresses, proxy_hops, notify, products, kong } = gateway;
     return GatewayView.parse({
       ...gateway,
-      status: gateway.enabled ? (last_contact_at === null ? 'waiting' : 'connected') : 'disabled',
+      status: statusOf(gateway, last_contact_at),
+      notify_status: notifyStatusOf(gateway),
       last_contact_at,
       settings: {
         apis: api_ids.map(names.api),
@@ -148,6 +162,22 @@ export function endpointsOf(issuer: string, { id, type }: Pick<Gateway, 'id' | '
     registration: `${own}/register`,
     ...oauth,
     ...(type === 'wso2-is' && { scopes: `${own}/scopes` }),
+  };
+}
+
+function statusOf(gateway: Gateway, lastContactAt: string | null): GatewayView['status'] {
+  if (!gateway.enabled) return 'disabled';
+  if ((notifyStatusOf(gateway)?.last_error ?? null) !== null) return 'failing';
+  return lastContactAt === null ? 'waiting' : 'connected';
+}
+
+function notifyStatusOf(gateway: Gateway): z.infer<typeof NotifyStatus> | null {
+  if (gateway.notify === null) return null;
+  return {
+    tried_at: gateway.notify_tried_at ?? null,
+    delivered_at: gateway.notify_delivered_at ?? null,
+    last_status: gateway.notify_last_status ?? null,
+    last_error: gateway.notify_last_error ?? null,
   };
 }
 

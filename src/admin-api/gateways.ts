@@ -106,7 +106,7 @@ export const gatewayOperations = [
     result: GatewayView,
     find: findGateway,
     view: ({ storage, services, found }) => gatewayView(storage, services.issuer, found),
-    observed: ['last_contact_at', 'status'],
+    observed: ['last_contact_at', 'status', 'notify_status'],
     async run(call) {
       const gateway = await changeGateway(call, call.found, call.body);
       return { body: await gatewayView(call.storage, call.services.issuer, gateway), version: gateway.version };

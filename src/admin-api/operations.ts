@@ -13,6 +13,7 @@ import { clientOperations } from './clients.ts';
 import { collectionOperations } from './collections.ts';
 import { gatewayClientOperations } from './gateway-clients.ts';
 import { gatewayCredentialOperations } from './gateway-credentials.ts';
+import { gatewayNoticeOperations } from './gateway-notices.ts';
 import { gatewayOperations } from './gateways.ts';
 import { importOperations } from './imports.ts';
 import { initialAccessTokenOperations } from './initial-access-tokens.ts';
@@ -45,6 +46,7 @@ export const operations = [
   ...gatewayOperations,
   ...gatewayCredentialOperations,
   ...gatewayClientOperations,
+  ...gatewayNoticeOperations,
   ...importOperations,
   ...memberOperations,
   ...ownershipOperations,

@@ -13,6 +13,7 @@ export const TAG_DESCRIPTIONS: Readonly<Record<string, string>> = {
   'API key': 'One string that a caller sends as `x-api-key`: hashed, and shown once.',
   'Initial access token': 'Lets a portal register clients (RFC 7591), within what it may hand out.',
   Gateway: 'An outside API gateway that uses Latchkey as its key manager.',
+  'Gateway notice': 'What became of telling a gateway of one revocation.',
   Import: 'Brings in clients and API keys that are in use elsewhere.',
   Member: 'A person who operates Latchkey, as a platform owner or a developer.',
   Ownership: 'Who owns the platform.',

@@ -126,7 +126,7 @@ async function revoke(
   if (revocable === undefined || revocable.client_id !== caller.client.id) return;
   knowledge.demandStore();
   const unit = new Unit({ author: clientAuthor(caller.client.id, address) });
-  revokeToken(unit, revocable.id, revocable.exp);
+  revokeToken(unit, revocable.id, revocable);
   try {
     await unit.commit(storage, observer);
   } catch (error) {

@@ -23,6 +23,7 @@ export interface Metrics {
   judged(verdict: string): void;
   unauthenticatedRefusal(surface: string): void;
   webhookTried(outcome: 'delivered' | 'failed' | 'dead'): void;
+  gatewayNoticeTried(outcome: 'delivered' | 'failed' | 'dead'): void;
 }
 
 /** @returns this process's metrics, with those of Node and the process among them. */
@@ -73,6 +74,12 @@ export function createMetrics(sources: MetricsSources): Metrics {
     labelNames: ['outcome'],
     registers,
   });
+  const notices = new Counter({
+    name: 'latchkey_gateway_notices_total',
+    help: 'Attempts to tell gateways of revocations: delivered, failed and to be tried again, or dead, which is given up.',
+    labelNames: ['outcome'],
+    registers,
+  });
   new Gauge({
     name: 'latchkey_bcrypt_running',
     help: 'Secret comparisons that run now.',
@@ -110,6 +117,7 @@ export function createMetrics(sources: MetricsSources): Metrics {
     judged: (verdict) => verdicts.inc({ verdict }),
     unauthenticatedRefusal: (surface) => refusals.inc({ surface }),
     webhookTried: (outcome) => deliveries.inc({ outcome }),
+    gatewayNoticeTried: (outcome) => notices.inc({ outcome }),
   };
 }
 

@@ -17,6 +17,8 @@ const UNTOLD = [
   'audit_entries',
   'audit_heads',
   'expiry_notices',
+  'gateway_notice_cursors',
+  'gateway_notices',
   'idempotency_records',
   'installations',
   'known_devices',

@@ -19,6 +19,7 @@ import { insertIdentity } from './gateway-identity.ts';
 import { NO_SETTINGS, resolveSettings } from './gateway-references.ts';
 import { demandGateways, permissionsOfRole, roleNameOf } from './gateway-rights.ts';
 import { type Gateway, type GatewayType, gateways, isWso2 } from './gateways.ts';
+import { notifyingFrom, removeNoticesOf } from './notice-changes.ts';
 import { leavePushedScopes } from './pushed-scopes.ts';
 import { followInPushedScopes } from './scope-bindings.ts';
 
@@ -101,8 +102,7 @@ export async function changeGateway(work: GatewayWork, before: Gateway, changes:
   await followInClient(work, before, after);
   await followInRole(work, after);
   await followInPushedScopes(work, before, after);
-  const isBack = after.enabled && !before.enabled;
-  return unit.replace(gateways, before, { ...patch, ...(isBack && { begins_after: (await readHead(storage)).count }) });
+  return unit.replace(gateways, before, { ...patch, ...(await notifyingFrom(storage, before, after)) });
 }
 
 /**
@@ -120,6 +120,7 @@ export async function removeGateway(work: Work, gateway: Gateway): Promise<void>
     );
   }
   unit.remove(gateways, gateway);
+  removeNoticesOf(work, gateway);
   await removeGatewayKeys(work, gateway);
   await leavePushedScopes(work, gateway.id);
   const { client_id, application_id, audience_id, role_id } = gateway;

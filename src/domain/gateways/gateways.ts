@@ -68,6 +68,11 @@ export const Gateway = z.object({
   role_id: z.string().nullable(),
   /** It is told of nothing up to this place in the audit trail's chain. */
   begins_after: z.int().min(0),
+  /** What came of the last attempt to tell it of a revocation; missing before the first. */
+  notify_tried_at: z.iso.datetime().nullable().optional(),
+  notify_delivered_at: z.iso.datetime().nullable().optional(),
+  notify_last_status: z.int().nullable().optional(),
+  notify_last_error: z.string().nullable().optional(),
 });
 export type Gateway = z.infer<typeof Gateway>;
 
@@ -102,6 +107,10 @@ export const gateways: Table<Gateway> = {
       audience_id: 'unlogged',
       role_id: 'unlogged',
       begins_after: 'unlogged',
+      notify_tried_at: 'unlogged',
+      notify_delivered_at: 'unlogged',
+      notify_last_status: 'unlogged',
+      notify_last_error: 'unlogged',
     },
   },
 };

@@ -6,7 +6,7 @@ import { type Inquirer, seesAll, visibleApplication } from '../access/visibility
 import { type Client, clients } from '../clients/clients.ts';
 import { DomainError, invalid, type Mistake } from '../errors.ts';
 import type { Work } from '../work.ts';
-import { revocations, revokeToken } from './revocations.ts';
+import { type RevokedToken, revocations, revokeToken } from './revocations.ts';
 
 /** @returns what a token of ours says, or undefined for garbage, foreign and ended ones */
 export type ReadToken = (token: string) => Promise<{ jti: string; exp: number; client_id: string } | undefined>;
@@ -69,11 +69,11 @@ export async function revoke(work: Work, draft: RevocationDraft, readToken: Read
   if (token === undefined) throw invalid([noToken]);
   const client = await work.storage.get(clients, token.client_id);
   if (client !== undefined) await demandOwnerOver(work, [client]);
-  return await revokeOne(work, token.jti, token.exp);
+  return await revokeOne(work, token.jti, token);
 }
 
-async function revokeOne({ storage, unit }: Work, jti: string, exp?: number): Promise<Revoked> {
-  const revoked = (await storage.get(revocations, jti)) ?? revokeToken(unit, jti, exp);
+async function revokeOne({ storage, unit }: Work, jti: string, token?: RevokedToken): Promise<Revoked> {
+  const revoked = (await storage.get(revocations, jti)) ?? revokeToken(unit, jti, token);
   return { ...revokedAt(jti, revoked.created_at), jti, client_id: null, remembered_until: revoked.expires_at };
 }
 

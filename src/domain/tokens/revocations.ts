@@ -10,8 +10,14 @@ export const CLOCK_TOLERANCE_SECONDS = 30;
 
 // Five minutes past the tolerance (security: revocations outlive what they revoke).
 const MARGIN_SECONDS = 300 + CLOCK_TOLERANCE_SECONDS;
+const CLIENT_JWT = 'client_jwt:';
 
-export const Revocation = z.object({ ...recordShape, expires_at: z.iso.datetime() });
+export const Revocation = z.object({
+  ...recordShape,
+  /** Whose token it is; null where nobody could tell, missing where it was revoked before that was kept. */
+  client_id: z.string().nullable().optional(),
+  expires_at: z.iso.datetime(),
+});
 export type Revocation = z.infer<typeof Revocation>;
 
 export const revocations: Table<Revocation> = {
@@ -21,6 +27,7 @@ export const revocations: Table<Revocation> = {
   audit: {
     noun: 'revocation',
     members: {
+      client_id: 'shown',
       expires_at: 'shown',
     },
   },
@@ -39,15 +46,29 @@ export function revocationOf(credential: Credential): { id: string; exp: number;
 
 /** @returns the id of the revocation of a JWT that a client signed: its `jti` is unique to the client at most */
 export function clientJwtRevocationId(clientId: string, jti: string): string {
-  return `client_jwt:${clientId.length}:${clientId}:${jti}`;
+  return `${CLIENT_JWT}${clientId.length}:${clientId}:${jti}`;
 }
 
-/**
- * Revokes one token. The record's id is the `jti`.
- * @param exp when the token ends, in seconds since 1970; the longest possible where unknown
- */
-export function revokeToken(unit: Unit, jti: string, exp?: number): Revocation {
+/** @returns whether a revocation with this id is of a JWT that a client signed itself */
+export function isClientJwtRevocation(id: string): boolean {
+  return id.startsWith(CLIENT_JWT);
+}
+
+/** What is known of a token that is revoked. */
+export interface RevokedToken {
+  /** When it ends, in seconds since 1970; the longest possible where unknown. */
+  readonly exp?: number | undefined;
+  readonly client_id?: string | undefined;
+}
+
+/** Revokes one token. The record's id is the `jti`. */
+export function revokeToken(unit: Unit, jti: string, { exp, client_id }: RevokedToken = {}): Revocation {
   const endSeconds = exp ?? Math.ceil(unit.now / 1000) + LONGEST_LIFETIME_SECONDS;
   const expires_at = new Date((endSeconds + MARGIN_SECONDS) * 1000).toISOString();
-  return unit.insert(revocations, { id: jti, expires_at });
+  return unit.insert(revocations, { id: jti, client_id: client_id ?? null, expires_at });
+}
+
+/** @param expiresAt until when its revocation is remembered @returns when the token itself ends, RFC 3339 */
+export function tokenEndOf(expiresAt: string): string {
+  return new Date(Date.parse(expiresAt) - MARGIN_SECONDS * 1000).toISOString();
 }

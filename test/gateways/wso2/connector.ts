@@ -16,14 +16,21 @@ export interface Connected {
   at(method: string, path: string, authorization: string, body?: unknown): Promise<Answer>;
 }
 
+/** What is to be otherwise. */
+interface Connecting {
+  readonly settings?: object;
+  readonly scopes?: string[];
+  readonly more?: Parameters<typeof running>[3];
+}
+
 /** A server with the API `ORDERS` and a gateway that may hand out its scopes. */
 export async function connected(
   t: TestContext,
   store: ReturnType<typeof stores>[number],
   type: string,
-  { settings = {}, scopes = ['read:orders', 'write:orders'] }: { settings?: object; scopes?: string[] } = {},
+  { settings = {}, scopes = ['read:orders', 'write:orders'], more = {} }: Connecting = {},
 ): Promise<Connected> {
-  const server = await running(t, store, { LATCHKEY_OUTGOING_ALLOW: '127.0.0.0/8' });
+  const server = await running(t, store, { LATCHKEY_OUTGOING_ALLOW: '127.0.0.0/8' }, more);
   const api = await server.call('POST', '/apis', {
     identifier: ORDERS,
     name: 'Orders',
