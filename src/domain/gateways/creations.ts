@@ -7,6 +7,7 @@ import { createHmac } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
 import { newId } from '../ids.ts';
 import { DuplicateError, StaleError, type Storage, type StoredRecord, type Table } from '../store.ts';
+import type { Unit } from '../unit.ts';
 
 /** The record's id is made of who asked and of all that was sent. */
 export interface Creation extends StoredRecord {
@@ -51,6 +52,21 @@ export async function beginCreation(storage: Storage, id: string, clientId = new
       await pause(LOOK_EVERY_MS);
     }
   }
+}
+
+/** The creation is not this request's any more: it broke off, or took so long that it was over. */
+export class CreationLost extends Error {}
+
+/**
+ * Has the unit make the client only while the creation is this request's: what broke off makes nothing beside the
+ * repetition that takes over.
+ * @throws CreationLost
+ */
+export async function requireCreation(storage: Storage, unit: Unit, creation: Creation): Promise<void> {
+  const current = await storage.get(gatewayCreations, creation.id);
+  const isSame = current?.version === creation.version && current.created_at === creation.created_at;
+  if (!isSame) throw new CreationLost();
+  unit.require(gatewayCreations, creation);
 }
 
 /** The answer was completely written: the same words ask for another client from now on. */

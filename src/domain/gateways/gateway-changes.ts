@@ -10,12 +10,12 @@ import { clients } from '../clients/clients.ts';
 import { DomainError, invalid, type Mistake } from '../errors.ts';
 import type { Sealer } from '../installation/sealing.ts';
 import { changesNothing, definedIn } from '../merge.ts';
-import type { StoredRecord, Table } from '../store.ts';
+import type { Storage, StoredRecord, Table } from '../store.ts';
 import { Unit } from '../unit.ts';
 import type { Work } from '../work.ts';
 import { insertGatewayKey, type MintedCredentials, removeGatewayKeys } from './gateway-credential-changes.ts';
 import { type GatewayChanges, type GatewayDraft, type GatewaySettings, settingMistakes } from './gateway-drafts.ts';
-import { insertIdentity } from './gateway-identity.ts';
+import { identityNameOf, insertIdentity } from './gateway-identity.ts';
 import { NO_SETTINGS, resolveSettings } from './gateway-references.ts';
 import { demandGateways, permissionsOfRole, roleNameOf } from './gateway-rights.ts';
 import { type Gateway, type GatewayType, gateways, isWso2 } from './gateways.ts';
@@ -68,7 +68,7 @@ export async function createGateway(
     ? unit.insert(roles, {
         id: roleIdOf(id),
         name: roleNameOf(id),
-        description: `What clients have that are made through the gateway ${name}`,
+        description: roleDescriptionOf(draft),
         permissions: await permissionsOfRole(storage, stored),
       })
     : undefined;
@@ -99,6 +99,8 @@ export async function changeGateway(work: GatewayWork, before: Gateway, changes:
   if (changesNothing(before, patch)) return before;
   await demandGateways(work);
   const after = { ...before, ...patch };
+  await demandApiOfClients(work, before, after);
+  await followInName(work, before, after);
   await followInClient(work, before, after);
   await followInRole(work, after);
   await followInPushedScopes(work, before, after);
@@ -112,8 +114,7 @@ export async function changeGateway(work: GatewayWork, before: Gateway, changes:
 export async function removeGateway(work: Work, gateway: Gateway): Promise<void> {
   await demandGateways(work);
   const { storage, unit } = work;
-  const [made] = await storage.page(clients, { where: { gateway_id: gateway.id }, limit: 1 });
-  if (made !== undefined) {
+  if (await hasClients(storage, gateway)) {
     throw new DomainError(
       'conflict',
       'There are clients that were made through it: delete them, or release them (DELETE /gateways/{id}/clients/{client_id}).',
@@ -139,6 +140,31 @@ async function removeOne<R extends StoredRecord>({ storage, unit }: Work, table:
   if (record !== undefined) unit.remove(table, record);
 }
 
+async function hasClients(storage: Storage, { id }: Gateway): Promise<boolean> {
+  return (await storage.page(clients, { where: { gateway_id: id }, limit: 1 })).length > 0;
+}
+
+/** The API of a WSO2 gateway is its clients' default: another one would leave them with more than the gateway has. */
+async function demandApiOfClients({ storage }: Work, before: Gateway, after: Gateway): Promise<void> {
+  if (before.role_id === null || changesNothing(before, { api_ids: after.api_ids })) return;
+  if (!(await hasClients(storage, before))) return;
+  throw new DomainError(
+    'conflict',
+    'There are clients that were made through it, for its API: delete or release them first, or make another gateway.',
+  );
+}
+
+/** What is called after the gateway is so still. */
+async function followInName({ storage, unit }: Work, before: Gateway, after: Gateway): Promise<void> {
+  if (before.name === after.name) return;
+  const { application_id, audience_id } = after;
+  const application = application_id === null ? undefined : await storage.get(applications, application_id);
+  const audience = audience_id === null ? undefined : await storage.get(apis, audience_id);
+  const name = identityNameOf(after);
+  if (application) unit.replace(applications, application, { name });
+  if (audience) unit.replace(apis, audience, { name });
+}
+
 async function followInClient({ storage, unit }: Work, before: Gateway, after: Gateway): Promise<void> {
   if (after.client_id === null) return;
   const client = await storage.get(clients, after.client_id);
@@ -152,8 +178,12 @@ async function followInClient({ storage, unit }: Work, before: Gateway, after: G
 async function followInRole({ storage, unit }: Work, after: Gateway): Promise<void> {
   const role = after.role_id === null ? undefined : await storage.get(roles, after.role_id);
   if (role === undefined) return;
-  const permissions = await permissionsOfRole(storage, after);
-  if (!changesNothing(role, { permissions })) unit.replace(roles, role, { permissions });
+  const patch = { description: roleDescriptionOf(after), permissions: await permissionsOfRole(storage, after) };
+  if (!changesNothing(role, patch)) unit.replace(roles, role, patch);
+}
+
+function roleDescriptionOf({ name }: Pick<Gateway, 'name'>): string {
+  return `What clients have that are made through the gateway ${name}`;
 }
 
 function roleIdOf(gatewayId: string): string {

@@ -78,7 +78,7 @@ export type Gateway = z.infer<typeof Gateway>;
 
 export const gateways: Table<Gateway> = {
   name: 'gateways',
-  unique: [['client_id']],
+  unique: [['client_id'], ['application_id'], ['role_id']],
   indexes: ['type', 'enabled'],
   search: (gateway) => [gateway.id, gateway.name],
   references: (gateway) => [
