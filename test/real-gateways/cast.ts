@@ -1,8 +1,15 @@
 /** Who calls through the gateways: a Latchkey with clients and keys, and each credential that a gateway may be shown. */
-import { randomUUID } from 'node:crypto';
 import { networkInterfaces } from 'node:os';
 import type { TestContext } from 'node:test';
-import { decodeJwt, decodeProtectedHeader, exportJWK, generateKeyPair, type JWTPayload, SignJWT } from 'jose';
+import {
+  calculateJwkThumbprint,
+  decodeJwt,
+  decodeProtectedHeader,
+  exportJWK,
+  generateKeyPair,
+  type JWTPayload,
+  SignJWT,
+} from 'jose';
 import { signingKeys } from '../../src/domain/signing-keys/signing-keys.ts';
 import { Unit } from '../../src/domain/unit.ts';
 import { expectStatus, registerApi, registerApplication, registerClient } from '../support/registered.ts';
@@ -149,7 +156,7 @@ function publishedKey(server: Running) {
 async function publish(server: Running) {
   const { privateKey, publicKey } = await generateKeyPair('RS256');
   const { n = '', e = '' } = await exportJWK(publicKey);
-  const kid = randomUUID();
+  const kid = await calculateJwkThumbprint({ kty: 'RSA', n, e });
   const unit = new Unit();
   unit.insert(signingKeys, {
     id: kid,

@@ -1,15 +1,16 @@
-/** HAProxy before an API, by the published keys, which a program of the guide writes into files. */
+/** HAProxy before an API: by the published keys, which `npm run keys:export` keeps in files, and asking Latchkey by Lua. */
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
-import { setTimeout as wait } from 'node:timers/promises';
+import { launch, until } from '../main/process.ts';
+import { expectStatus } from '../support/registered.ts';
 import { freePort } from '../support/running.ts';
 import { tryBypasses } from './bypass.ts';
 import { cast } from './cast.ts';
 import { configuration } from './guide.ts';
-import { type Manner, tryAway, tryBodies, tryEverything, tryIdentity, tryRevocation } from './probes.ts';
+import { type Manner, tryAddresses, tryAway, tryBodies, tryEverything, tryIdentity, tryRevocation } from './probes.ts';
 import { folder, gateway, started, writeInto } from './process.ts';
 import { tryRotation } from './rotation.ts';
 
@@ -20,6 +21,11 @@ const BY_KEYS: Manner = {
   takesKeys: false,
   identity: { client: 'x-latchkey-client', scopes: 'x-latchkey-scopes' },
 };
+const ASKING: Manner = {
+  asks: true,
+  takesKeys: true,
+  identity: { client: 'x-latchkey-client', scopes: 'x-latchkey-scopes', roles: 'x-latchkey-roles' },
+};
 
 describe('HAProxy', { skip: haproxy.skip }, () => {
   test('by the published keys: takes what is good, tells who calls, and loses nothing while keys rotate', async (t) => {
@@ -28,29 +34,61 @@ describe('HAProxy', { skip: haproxy.skip }, () => {
     const cwd = await folder(t);
     const latchkey = Number(new URL(all.server.issuer).port);
     const places = { latchkey, gateway: port, upstream: all.upstream.port, folder: cwd };
-    const names = ['haproxy.cfg', 'keys.mjs'];
-    await writeInto(cwd, Object.fromEntries(names.map((name) => [name, configuration('haproxy', name, places)])));
-    const writeKeys = async () => {
-      const [code] = await once(spawn(process.execPath, [join(cwd, 'keys.mjs')], { stdio: 'inherit' }), 'exit');
-      return code;
-    };
-    assert.equal(await writeKeys(), 0, 'the keys are written');
-    assert.equal(await writeKeys(), 1, 'nothing is new');
+    const reload = { 'systemctl reload-or-restart haproxy': '[ ! -f pid ] || kill -USR2 "$(cat pid)"' };
+    await writeInto(cwd, {
+      'haproxy.cfg.in': configuration('haproxy', 'haproxy.cfg.in', places),
+      'reload.sh': configuration('haproxy', 'reload.sh', places, reload),
+    });
+    const order = ['--from', all.server.issuer, '--algorithm', 'RS256', '--watch', '--every', '1'];
+    const hook = ['--hook', `sh ${join(cwd, 'reload.sh')}`];
+    const path = { PATH: `${process.env['PATH']}:/usr/sbin` };
+    const exporting = launch(t, path, [join(cwd, 'keys'), ...order, ...hook], 'src/keys-export.ts');
+    await until(() => existsSync(join(cwd, 'haproxy.cfg')), 'the configuration').catch((error: Error) => {
+      throw new Error(exporting.stdout() + exporting.stderr(), { cause: error });
+    });
     const { pid } = await started(t, haproxy.path, ['-W', '-f', 'haproxy.cfg'], { cwd, port });
+    await writeFile(join(cwd, 'pid'), String(pid));
     const origin = `http://127.0.0.1:${port}`;
 
     await tryEverything(all, origin, BY_KEYS);
     await tryIdentity(all, origin, BY_KEYS);
     await tryBodies(all, origin);
     await tryRevocation(all, origin, BY_KEYS);
-    await tryRotation(t, all, origin, async (kid) => {
-      const jwks = `${all.server.issuer}/.well-known/jwks.json`;
-      const deadline = Date.now() + 3000;
-      while (Date.now() < deadline && !(await (await fetch(jwks)).text()).includes(kid)) await wait(50);
-      assert.equal(await writeKeys(), 0, 'the new key is written');
-      process.kill(pid, 'SIGUSR2');
-    });
+    await tryRotation(t, all, origin);
     await tryBypasses(all, origin);
+    assert.equal(exporting.stderr(), '');
     await tryAway(all, origin, BY_KEYS);
+  });
+
+  test('asking by Lua with a gateway’s key: takes what is good, refuses what has ended, tells who calls', async (t) => {
+    // Nobody may ask but by a key.
+    const all = await cast(t, { LATCHKEY_KEY_ANNOUNCE_SECONDS: '1', LATCHKEY_FORWARD_AUTH_ALLOW: '192.0.2.1/32' });
+    const draft = { type: 'generic', name: 'HAProxy', settings: { apis: [all.server.demo.api] } };
+    const { credentials } = expectStatus(await all.server.call('POST', '/gateways', draft), 201);
+    const port = await freePort();
+    const cwd = await folder(t);
+    const latchkey = Number(new URL(all.server.issuer).port);
+    const places = { latchkey, gateway: port, upstream: all.upstream.port, apiId: all.apiId, folder: cwd };
+    const key = { GATEWAY_KEY: credentials.api_key };
+    await writeInto(cwd, {
+      'asking.cfg': configuration('haproxy', 'asking.cfg', places),
+      'latchkey.lua': configuration('haproxy', 'latchkey.lua', places, key),
+    });
+    await started(t, haproxy.path, ['-f', 'asking.cfg'], { cwd, port });
+    const origin = `http://127.0.0.1:${port}`;
+
+    await tryEverything(all, origin, ASKING);
+    await tryIdentity(all, origin, ASKING);
+    await tryBodies(all, origin);
+    await tryRevocation(all, origin, ASKING);
+    await tryAddresses(all, origin);
+    await tryRotation(t, all, origin);
+    await tryBypasses(all, origin);
+    assert.doesNotMatch(
+      JSON.stringify(all.upstream.reached),
+      /latchkey_gwk_/,
+      'the gateway’s key stays at the gateway',
+    );
+    await tryAway(all, origin, ASKING);
   });
 });
