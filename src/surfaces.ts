@@ -20,12 +20,15 @@ import type { UsageCounter } from './domain/usage/usage-counter.ts';
 import type { Verdicts } from './domain/verdicts/verdicts.ts';
 import { authorize } from './gateways/authorize.ts';
 import { Askers } from './gateways/authorize-askers.ts';
+import { connectionTester } from './gateways/connection-test.ts';
 import { gatewayConnections } from './gateways/connections.ts';
 import type { DialectParts } from './gateways/dialect.ts';
 import { leakReports } from './gateways/leak-reports.ts';
 import { type VerifyParts, verify } from './gateways/verify.ts';
 import type { Authenticate } from './http/access.ts';
 import { clientAddress } from './http/client-address.ts';
+import { inProcess } from './http/in-process.ts';
+import { createOutgoing } from './http/outgoing.ts';
 import { everythingElse, readableTargets, safeDefaults } from './http/surroundings.ts';
 import { redeem } from './link-redemption.ts';
 import { health } from './observability/health.ts';
@@ -158,6 +161,16 @@ export function surfaces(parts: SurfaceParts): { app: Koa; metricsApp: Koa } {
         const revocable = read.outcome === 'genuine' ? revocationOf(read.credential) : undefined;
         return revocable && { jti: revocable.id, ...revocable };
       },
+      testGateway: connectionTester({
+        issuer,
+        storage,
+        observer,
+        sealer,
+        secrets,
+        ask: inProcess(() => app.callback()),
+        fetch: createOutgoing({ allow: config.outgoingAllow, remembersFailures: false }),
+        onError,
+      }),
       checkpointKey: parts.checkpointKey,
       cursorKey: serverKeys.cursor,
       idempotencyKey: serverKeys.idempotency,

@@ -70,6 +70,7 @@ const HOMES: Record<string, readonly RegExp[]> = {
   jose: [/^authorization-server\//],
   'rate-limiter-flexible': [/^domain\/members\/guessing\.ts$/],
   bcrypt: [/^domain\/clients\/hashing\.ts$/],
+  'light-my-request': [/^http\/in-process\.ts$/],
   koa: [/^(http|admin-api|authorization-server|gateways|observability|console)\//, /^(server|surfaces)\.ts$/],
   '@koa/router': [/^(http|admin-api)\//],
   pino: [/^observability\//],

@@ -1,11 +1,14 @@
 /** Declares operations of the admin API and says what they may use. Each resource has its file beside this one. */
 import { z } from 'zod';
+import type { Principal } from '../domain/access/principal.ts';
 import type { KeySupply } from '../domain/apis/api-changes.ts';
 import type { SigningAlgorithm } from '../domain/apis/apis.ts';
 import type { CheckpointKey } from '../domain/audit/checkpoints.ts';
 import type { SecretMint } from '../domain/clients/client-secret-changes.ts';
 import type { Client } from '../domain/clients/clients.ts';
 import type { Secrets } from '../domain/clients/secrets.ts';
+import type { ConnectionTest, GatewayEndpoints } from '../domain/gateways/connection-tests.ts';
+import type { Gateway } from '../domain/gateways/gateways.ts';
 import type { Sealer } from '../domain/installation/sealing.ts';
 import type { Guessing } from '../domain/members/guessing.ts';
 import type { PasswordHashing } from '../domain/members/passwords.ts';
@@ -50,6 +53,12 @@ export interface AdminServices {
   /** @returns what a client with this record would get for a token request @throws DomainError `unavailable` */
   previewToken(client: Client, request: PreviewRequest): Promise<TokenPreview>;
   readonly readToken: ReadToken;
+  /** Goes through what a gateway will do. @param endpoints the URLs that are pasted into it */
+  testGateway(
+    gateway: Gateway,
+    endpoints: GatewayEndpoints,
+    tester: { readonly principal: Principal; readonly address: string | undefined },
+  ): Promise<ConnectionTest>;
 }
 
 export const operation = operationsFor<AdminServices>();

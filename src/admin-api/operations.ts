@@ -14,6 +14,7 @@ import { collectionOperations } from './collections.ts';
 import { gatewayClientOperations } from './gateway-clients.ts';
 import { gatewayCredentialOperations } from './gateway-credentials.ts';
 import { gatewayNoticeOperations } from './gateway-notices.ts';
+import { gatewayTestOperations } from './gateway-test.ts';
 import { gatewayOperations } from './gateways.ts';
 import { importOperations } from './imports.ts';
 import { initialAccessTokenOperations } from './initial-access-tokens.ts';
@@ -44,6 +45,7 @@ export const operations = [
   ...apiKeyOperations,
   ...initialAccessTokenOperations,
   ...gatewayOperations,
+  ...gatewayTestOperations,
   ...gatewayCredentialOperations,
   ...gatewayClientOperations,
   ...gatewayNoticeOperations,

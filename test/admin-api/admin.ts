@@ -114,6 +114,7 @@ export async function admin(t: Pick<TestContext, 'after'>, store: Store): Promis
         introspection: { active: false },
       }),
       readToken: async (token) => tokens.get(token),
+      testGateway: async () => ({ ok: true, steps: [] }),
       cursorKey: randomBytes(32),
       idempotencyKey: randomBytes(32),
       onError: (error) => errors.push(error),

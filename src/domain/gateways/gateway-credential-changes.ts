@@ -99,8 +99,15 @@ export async function listCredentials(storage: Storage, gateway: Gateway): Promi
   ].sort((one, other) => (one.created_at < other.created_at ? -1 : 1));
 }
 
-export function insertGatewayKey(unit: Unit, gateway: Gateway, { id, proof }: MintedToken, label: string): GatewayKey {
-  return unit.insert(gatewayKeys, { id, gateway_id: gateway.id, label, last_used_at: null, ...proof });
+/** @param expires_at RFC 3339; null for never */
+export function insertGatewayKey(
+  unit: Unit,
+  gateway: Gateway,
+  { id, proof }: MintedToken,
+  label: string,
+  expires_at: string | null = null,
+): GatewayKey {
+  return unit.insert(gatewayKeys, { id, gateway_id: gateway.id, label, expires_at, last_used_at: null, ...proof });
 }
 
 export async function removeGatewayKeys({ storage, unit }: Work, { id }: Gateway): Promise<void> {

@@ -14,6 +14,8 @@ export const GatewayKey = z.object({
   hint: z.string(),
   /** The SHA-256 of the key, base64url. It has 260 random bits, which no guessing reaches. */
   hash: z.string(),
+  /** From then on it is gone; null, or missing, for never. */
+  expires_at: z.iso.datetime().nullable().optional(),
   last_used_at: z.iso.datetime().nullable(),
 });
 export type GatewayKey = z.infer<typeof GatewayKey>;
@@ -21,12 +23,20 @@ export type GatewayKey = z.infer<typeof GatewayKey>;
 export const gatewayKeys: Table<GatewayKey> = {
   name: 'gateway_keys',
   indexes: ['gateway_id'],
+  expiry: 'expires_at',
   references: (key) => [key.gateway_id],
   parent: (key) => key.gateway_id,
   feed: true,
   audit: {
     noun: 'gateway_key',
-    members: { gateway_id: 'shown', label: 'shown', hint: 'shown', hash: 'hidden', last_used_at: 'unlogged' },
+    members: {
+      gateway_id: 'shown',
+      label: 'shown',
+      hint: 'shown',
+      hash: 'hidden',
+      expires_at: 'shown',
+      last_used_at: 'unlogged',
+    },
   },
 };
 
