@@ -11,9 +11,6 @@ import { type Connected, connected, ORDERS } from './connector.ts';
 export const LOGIN = { username: 'adminü', password: 'p:ä ss' };
 const TENANT = { tenant_id: 7, tenant_domain: 'shop.example' };
 
-/** Far oftener than it is tried otherwise. */
-export const PATIENT = { noticeRetryDelays: Array.from({ length: 400 }, () => 50) };
-
 export interface Notified extends Connected {
   readonly manager: Receiver;
 }

@@ -1,8 +1,11 @@
 /** WSO2 API Manager is told of revocations: of which, in which words, and of no others. */
 import assert from 'node:assert/strict';
 import { generateKeyPairSync } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { NOTICE_DELAYS } from '../../../src/domain/gateways/notice-channel.ts';
+import { NoticeKind } from '../../../src/domain/gateways/notices.ts';
 import { notifyBody } from '../../../src/domain/gateways/wso2-notify.ts';
 import { sealedEntries } from '../../audit/reading.ts';
 import { allOf, expectStatus, registerApi, registerClient } from '../../support/registered.ts';
@@ -20,6 +23,10 @@ import {
   saidOf,
   tokenOf,
 } from './notified.ts';
+
+const TIMES = { created_at: '', updated_at: '', expires_at: '', delivered_at: null, next_attempt_at: null };
+const TRIED = { state: 'pending', queue: null, attempts: 0, last_status: null, last_error: null } as const;
+const NOTICE = { id: '', version: 1, gateway_id: '', sequence: 1, action: '', ...TIMES, ...TRIED };
 
 for (const store of stores()) {
   describe(`revocations pushed to WSO2 (${store.name})`, { skip: store.skip }, () => {
@@ -200,17 +207,44 @@ for (const store of stores()) {
   });
 }
 
+test('docs/gateways/revocation-push.md shows the events that are sent, and explains every word for what was wrong', () => {
+  const page = text('docs/gateways/revocation-push.md');
+  const at = '2026-11-21T08:00:00.000Z';
+  const blocks = [...page.matchAll(/```json (\w+)\n(.*?)```/gs)].map(([, kind = '', json = '']) => [
+    kind,
+    JSON.parse(json),
+  ]);
+  const shown = Object.fromEntries(blocks);
+  const about = {
+    event_id: shown.token.eventId,
+    client_id: shown.token.consumerKey,
+    token_id: shown.token.accessToken,
+    token_ends_at: '2026-11-21T09:00:00.000Z',
+    revoked_at: at,
+  };
+  const tenant = { tenant_id: -1234, tenant_domain: 'carbon.super' };
+  for (const kind of NoticeKind.options) {
+    assert.deepEqual(shown[kind], JSON.parse(notifyBody(tenant, { ...NOTICE, ...about, kind })));
+  }
+  const [, table = ''] = page.split('| `last_error` |');
+  const explained = Array.from(table.matchAll(/^\| `(\w+)` \|/gm), ([, word = '']) => word);
+  const [, union = ''] = text('src/http/outgoing.ts').split('export type OutgoingErrorCode =');
+  const ofCalls = Array.from((union.split(';')[0] ?? '').matchAll(/'(\w+)'/g), ([, word = '']) => word);
+  assert.deepEqual(explained.sort(), [...ofCalls, 'status'].sort());
+  const [, told = ''] = /after ((?:\d+ s, )+\d+ s)/.exec(page.replaceAll('\n', ' ')) ?? [];
+  const delays = told.split(', ').map((each) => Number.parseInt(each, 10) * 1000);
+  assert.deepEqual(NOTICE_DELAYS.slice(0, delays.length), delays);
+  assert.deepEqual([...new Set(NOTICE_DELAYS.slice(delays.length))], [60_000]);
+});
+
 test('no client’s id, tenant or jti makes an event be taken for another, and each is read as it is', () => {
   const names = ['consumer_app_revocation_event', 'subject_entity_revocation_event', 'token_revocation'];
   const odd = names.map((name) => `"\\${name}_revocation é`).join(' ');
-  const base = { id: '', version: 1, created_at: '', updated_at: '', event_id: odd, sequence: 1, action: '' };
-  const state = { state: 'pending', queue: null, attempts: 0, next_attempt_at: null, last_status: null } as const;
-  const end = { last_error: null, delivered_at: null, expires_at: '' };
   const at = '2026-11-21T08:00:00.000Z';
-  const about = { gateway_id: '', client_id: odd, token_id: odd, token_ends_at: at, revoked_at: at };
+  const about = { event_id: odd, client_id: odd, token_id: odd, token_ends_at: at, revoked_at: at };
   const kinds = { application: names[0], subject: names[1], token: names[2] } as const;
   for (const [kind, name] of Object.entries(kinds)) {
-    const notice = { ...base, ...state, ...end, ...about, kind: kind as keyof typeof kinds };
+    const notice = { ...NOTICE, ...about, kind: kind as keyof typeof kinds };
     const text = notifyBody({ tenant_id: 1, tenant_domain: odd }, notice);
     assert.deepEqual(
       names.filter((each) => text.includes(each)),
@@ -221,6 +255,10 @@ test('no client’s id, tenant or jti makes an event be taken for another, and e
     assert.ok(accessToken === undefined || accessToken === odd);
   }
 });
+
+function text(path: string): string {
+  return readFileSync(new URL(`../../../${path}`, import.meta.url), 'utf8');
+}
 
 function newKey() {
   return generateKeyPairSync('ec', { namedCurve: 'P-256' }).publicKey.export({ format: 'jwk' });
