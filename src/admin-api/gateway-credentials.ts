@@ -61,7 +61,9 @@ export const gatewayCredentialOperations = [
     scope: 'credentials:read',
     reach: 'in_person',
     status: 200,
-    result: z.object({ data: z.array(GatewayCredential) }),
+    result: z
+      .object({ data: z.array(GatewayCredential) })
+      .meta({ id: 'GatewayCredentialList', example: { data: [example] } }),
     find: findGateway,
     run: async ({ storage, found }) => ({ body: { data: await listCredentials(storage, found) } }),
   }),

@@ -20,6 +20,7 @@ interface Attempt {
 
 const PAST = '2020-01-01T00:00:00Z';
 const NOBODYS = [{ api: 'https://none', scope: 'x' }];
+const NOTIFY = { url: 'http://apim.example.com', username: 'admin' };
 const GARBAGE = { method: 'jwt', algorithm: 'RS256', public_key: 'garbage' };
 
 for (const store of stores()) {
@@ -173,6 +174,7 @@ async function furnished(server: Running): Promise<Furniture> {
       })
     ).id,
     members: (await makeMember(server)).id,
+    gateways: (await make('/gateways', { type: 'wso2-keycloak', name: 'W', settings: { apis: [server.demo.api] } })).id,
     webhooks: webhook.id,
     deliveries: await deadDelivery(server.storage, webhook.id),
   };
@@ -258,6 +260,19 @@ function attemptsAt({ ids, collection }: Furniture): Record<string, Attempt> {
       '/password',
       '/email',
     ]),
+    createGateway: post(
+      '/gateways',
+      { type: 'wso2-keycloak', name: 'W', settings: { apis: ['https://none', 'https://none'], products: [{}] } },
+      ['/settings/apis', '/settings/products/0/version'],
+    ),
+    changeGateway: patch('gateways', { settings: { apis: ['https://none'], roles: ['none'], notify: NOTIFY } }, [
+      '/settings/apis/0',
+      '/settings/roles',
+      '/settings/roles/0',
+      '/settings/notify/url',
+      '/settings/notify/password',
+    ]),
+    adoptClient: post(`/gateways/${ids['gateways']}/clients`, { client_id: 'cli_none' }, ['/client_id']),
     createWebhook: post('/webhooks', hook, ['/url', '/events/1']),
     changeWebhook: patch('webhooks', hook, ['/url', '/events/1', '/secret']),
     revoke: post('/revocations', { client_id: 'cli_none' }, ['/client_id']),

@@ -7,6 +7,8 @@ import { adminApiDocument } from '../../src/admin-api/router.ts';
 import { adminScopes } from '../../src/admin-api/scopes.ts';
 import { apiKeys } from '../../src/domain/api-keys/api-keys.ts';
 import { clientSecrets } from '../../src/domain/clients/client-secrets.ts';
+import { gatewayKeys } from '../../src/domain/gateways/gateway-credentials.ts';
+import { gateways } from '../../src/domain/gateways/gateways.ts';
 import { initialAccessTokens } from '../../src/domain/registration/initial-access-tokens.ts';
 import { signingKeys } from '../../src/domain/signing-keys/signing-keys.ts';
 import { stores } from '../support/stores.ts';
@@ -35,6 +37,7 @@ for (const store of stores()) {
         expires_at,
       };
       const portal = await a.must(201, 'POST', '/initial-access-tokens', draft);
+      const gateway = await made(a);
       const texts = [created.text];
       const ids: Record<string, string> = {
         apis: api.id,
@@ -45,6 +48,8 @@ for (const store of stores()) {
         'api-keys': apiKey.id,
         'initial-access-tokens': portal.id,
         'signing-keys': key?.id ?? '',
+        gateways: gateway.id,
+        credentials: gateway.credential,
         ...(await others(a, application.id)),
       };
       for (const { method, path } of operations.filter(
@@ -61,6 +66,7 @@ for (const store of stores()) {
           created.body.client_secret,
           apiKey.api_key,
           portal.initial_access_token,
+          ...gateway.secrets,
         ]) {
           assert.ok(!answer.text.includes(secret), url);
         }
@@ -71,6 +77,8 @@ for (const store of stores()) {
         key?.sealed_private_key ?? '',
         ...(await a.storage.all(apiKeys)).map(({ current }) => current.hash),
         ...(await a.storage.all(initialAccessTokens)).map(({ hash }) => hash),
+        ...(await a.storage.all(gatewayKeys)).map(({ hash }) => hash),
+        ...(await a.storage.all(gateways)).map(({ notify }) => notify?.sealed_password ?? ''),
       ];
       assert.doesNotMatch(created.text, HIDDEN);
       for (const text of texts) {
@@ -170,6 +178,15 @@ test('the scopes are those of the operations, ownership, and verdicts', () => {
   const { scopes } = (adminApiDocument(ISSUER) as Described).components.securitySchemes.oauth2.flows.clientCredentials;
   assert.deepEqual(Object.keys(scopes), names);
 });
+
+/** A gateway with every secret that one may have. @returns its id, that of a credential, and the secrets */
+async function made(a: Admin): Promise<{ id: string; credential: string; secrets: string[] }> {
+  const notify = { url: 'https://apim.example.com', username: 'admin', password: 'not to be shown again' };
+  const settings = { apis: [ORDERS], notify };
+  const { id, credentials } = await a.must(201, 'POST', '/gateways', { type: 'wso2-okta', name: 'WSO2', settings });
+  const [credential] = (await a.must(200, 'GET', `/gateways/${id}/credentials`)).data;
+  return { id, credential: credential.id, secrets: [credentials.client_secret, credentials.api_key, notify.password] };
+}
 
 /** One of each other noun there is. @returns their ids by the noun's step in the path */
 async function others(a: Admin, application_id: string): Promise<Record<string, string>> {

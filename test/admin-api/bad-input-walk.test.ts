@@ -350,6 +350,8 @@ async function furnished(server: Running): Promise<Record<string, string>> {
   const expires_at = new Date(Date.now() + 3_600_000).toISOString();
   const webhook = await make('/webhooks', { url: 'https://hooks.example.com', events: ['*'], enabled: false });
   const portal = { application_id, name: 'Portal', environment: 'sandbox', expires_at };
+  const gateway = await make('/gateways', { type: 'wso2-okta', name: 'WSO2', settings: { apis: [api] } });
+  const [credential] = expectStatus(await server.call('GET', `/gateways/${gateway.id}/credentials`), 200).data;
   return {
     apis: apis.find(({ identifier }) => identifier === api)?.id ?? '',
     applications: application_id,
@@ -362,6 +364,8 @@ async function furnished(server: Running): Promise<Record<string, string>> {
     'access-profiles': (await make('/access-profiles', profile)).id,
     'api-keys': (await make('/api-keys', { kind: 'query', name: 'Dashboard' })).id,
     'initial-access-tokens': (await make('/initial-access-tokens', portal)).id,
+    gateways: gateway.id,
+    credentials: credential.id,
     members: (await makeMember(server)).id,
     'audit-entries': expectStatus(await server.call('GET', '/audit-entries'), 200).data[0].id,
     webhooks: webhook.id,

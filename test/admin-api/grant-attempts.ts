@@ -17,6 +17,7 @@ export function attempts(server: Running, made: World): Attempt[] {
     ...onWhatOwnersKeep(server, made),
     ...onForeignThings(server, made),
     ...onMembers(made),
+    ...onGateways(server, made),
   ];
 }
 
@@ -205,6 +206,23 @@ function onWhatOwnersKeep(server: Running, { api, role, collection, shop, strang
       body: { owner: stranger.id },
       at: '/owner',
     },
+  ];
+}
+
+/** Who makes clients by the gross, and who reads their secrets: nobody lets them in but platform owners in person. */
+function onGateways(server: Running, { gateway }: World): Attempt[] {
+  const path = `/gateways/${gateway.id}`;
+  const settings = { apis: [server.demo.api] };
+  const refused = { at: null, developers: 403 } as const;
+  const attempt = (what: string, method: string, to: string, body: object): Attempt => {
+    return { what, method, path: to, body, ...refused };
+  };
+  return [
+    attempt('a gateway', 'POST', '/gateways', { type: 'wso2-keycloak', name: 'x', settings }),
+    attempt('a wider gateway', 'PATCH', path, { settings }),
+    attempt('a gateway that is served', 'PATCH', path, { enabled: false }),
+    attempt('what proves a gateway', 'POST', `${path}/credentials`, {}),
+    attempt('a client for a gateway', 'POST', `${path}/clients`, { client_id: gateway.adoptable }),
   ];
 }
 

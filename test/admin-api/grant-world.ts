@@ -42,6 +42,8 @@ export interface World {
     readonly bare: string;
     readonly signed: string;
   };
+  /** A gateway for `api`, and a client that it could have. */
+  readonly gateway: { readonly id: string; readonly adoptable: string };
   readonly role: string;
   readonly collection: string;
   readonly wideCollection: string;
@@ -117,6 +119,8 @@ export async function world(server: Running, developer: Member): Promise<World> 
     enabled: false,
   });
   await change(`/applications/${foreign.id}`, { enabled: false });
+  const gateway = await make('/gateways', { type: 'generic', name: 'KrakenD', settings: { apis: [api.identifier] } });
+  const adoptable = await make(`/applications/${shop.id}/clients`, { environment: 'sandbox' });
   const { record } = await personalKey(server, stranger, { enabled: false });
   return {
     api,
@@ -132,6 +136,7 @@ export async function world(server: Running, developer: Member): Promise<World> 
       bare: bare.id,
       signed: signed.id,
     },
+    gateway: { id: gateway.id, adoptable: adoptable.id },
     role: role.id,
     collection: collection.id,
     wideCollection: wideCollection.id,

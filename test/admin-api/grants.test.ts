@@ -11,6 +11,8 @@ import { accessProfiles } from '../../src/domain/applications/access-profiles.ts
 import { applications } from '../../src/domain/applications/applications.ts';
 import { clientSecrets } from '../../src/domain/clients/client-secrets.ts';
 import { clients } from '../../src/domain/clients/clients.ts';
+import { gatewayKeys } from '../../src/domain/gateways/gateway-credentials.ts';
+import { gateways } from '../../src/domain/gateways/gateways.ts';
 import { members } from '../../src/domain/members/members.ts';
 import { initialAccessTokens } from '../../src/domain/registration/initial-access-tokens.ts';
 import type { AnyTable, Storage, StoredRecord } from '../../src/domain/store.ts';
@@ -66,6 +68,8 @@ const HARMLESS = [
   'post /webhooks/:/test',
   'post /webhooks/:/replay',
   'post /webhooks/:/deliveries/:/replay',
+  // They tell the gateway's own side what its owner wrote there, and show nothing that is kept.
+  'post /gateways/:/notices/replay',
   // Decides a change and never makes it; test/admin-api/preview.test.ts holds it to what may be granted.
   'post /clients/:/preview',
 ];
@@ -216,6 +220,8 @@ async function everything(storage: Storage): Promise<[string, number][]> {
     clients,
     clientSecrets,
     collections,
+    gatewayKeys,
+    gateways,
     initialAccessTokens,
     members,
     roles,

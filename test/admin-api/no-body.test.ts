@@ -26,10 +26,17 @@ for (const store of stores()) {
       const hook = await server.call('POST', '/webhooks', { url: 'https://hooks.example.com', events: ['*'] });
       const webhook = expectStatus(hook, 201).id;
       const delivery = await deadDelivery(server.storage, webhook);
+      const gateway = await server.call('POST', '/gateways', {
+        type: 'wso2-keycloak',
+        name: 'WSO2',
+        settings: { apis: [server.demo.api] },
+      });
+      const gateway_id = expectStatus(gateway, 201).id;
       assert.ok(BODILESS.length > 0);
       for (const { method, path, status: done } of BODILESS) {
         const url = path
           .replace('/members/:id', `/members/${id}`)
+          .replace('/gateways/:id', `/gateways/${gateway_id}`)
           .replace('/webhooks/:id', `/webhooks/${webhook}`)
           .replace('/deliveries/:delivery_id', `/deliveries/${delivery}`)
           .replace('/clients/:client_id/secrets/:id', `/clients/${client_id}/secrets/${secret_id}`);

@@ -52,7 +52,9 @@ test('every change passes over what is only observed of its thing', () => {
   assert.ok(changes.length > 5);
   for (const { path, result, observed = [] } of changes) {
     assert.ok(result instanceof z.ZodObject);
-    const moving = Object.keys(result.shape).filter((name) => /_used_at$|_count$|^uses$/.test(name));
+    const moving = Object.keys(result.shape).filter((name) =>
+      /_used_at$|_contact_at$|_count$|^uses$|^(notify_)?status$/.test(name),
+    );
     assert.deepEqual([...observed].sort(), moving.sort(), path);
   }
 });

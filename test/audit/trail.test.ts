@@ -17,6 +17,7 @@ const UNTOLD = [
   'audit_entries',
   'audit_heads',
   'expiry_notices',
+  'gateway_creations',
   'gateway_notice_cursors',
   'gateway_notices',
   'idempotency_records',

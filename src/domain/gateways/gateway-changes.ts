@@ -19,6 +19,7 @@ import { identityNameOf, insertIdentity } from './gateway-identity.ts';
 import { NO_SETTINGS, resolveSettings } from './gateway-references.ts';
 import { demandGateways, permissionsOfRole, roleNameOf } from './gateway-rights.ts';
 import { type Gateway, type GatewayType, gateways, isWso2 } from './gateways.ts';
+import { kongSyncs } from './kong/kong-syncs.ts';
 import { notifyingFrom, removeNoticesOf } from './notice-changes.ts';
 import { leavePushedScopes } from './pushed-scopes.ts';
 import { followInPushedScopes } from './scope-bindings.ts';
@@ -39,11 +40,12 @@ export async function gatewayMistakes(
     storage,
     services,
   }: Pick<GatewayWork, 'storage'> & { services: Pick<GatewaySurroundings, 'allowsPlainHttp' | 'sealer'> },
-  { type, settings = {} }: { readonly type?: GatewayType | undefined; readonly settings?: GatewaySettings | undefined },
+  { type, settings }: { readonly type?: GatewayType | undefined; readonly settings?: GatewaySettings | undefined },
   before?: Gateway,
 ): Promise<Mistake[]> {
   const known = type ?? before?.type;
-  if (known === undefined) return [];
+  // Of settings that could not be read nothing is said, and of those that were not sent nothing is wrong.
+  if (known === undefined || settings === undefined) return [];
   const surroundings = { storage, unit: new Unit(), ...services };
   const { mistakes } = await resolveSettings(surroundings, before?.id ?? '', settings, before);
   return [...settingMistakes(known, settings, before === undefined), ...mistakes];
@@ -121,6 +123,7 @@ export async function removeGateway(work: Work, gateway: Gateway): Promise<void>
     );
   }
   unit.remove(gateways, gateway);
+  unit.afterwards(() => storage.removeWhere(kongSyncs, { id: gateway.id }));
   removeNoticesOf(work, gateway);
   await removeGatewayKeys(work, gateway);
   await leavePushedScopes(work, gateway.id);
