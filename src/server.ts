@@ -24,6 +24,7 @@ import { RETRY_DELAYS } from './domain/webhooks/retries.ts';
 import { webhookChannel } from './domain/webhooks/webhook-channel.ts';
 import { housekeeping } from './housekeeping.ts';
 import { createOutgoing } from './http/outgoing.ts';
+import { ASK_EVERY_MS, keepKongsInLine } from './kong-sync.ts';
 import { errorLog } from './observability/error-log.ts';
 import type { Logger } from './observability/logger.ts';
 import { createMetrics, type Metrics, type RenderedMetrics } from './observability/metrics.ts';
@@ -46,6 +47,8 @@ export interface ServerParts {
   readonly webhookRetryDelays?: readonly number[];
   /** The same of a gateway's notices. */
   readonly noticeRetryDelays?: readonly number[];
+  /** How often a Kong is asked what it has, in milliseconds: likewise. */
+  readonly kongAskEveryMs?: number;
 }
 
 export interface Server {
@@ -158,6 +161,17 @@ export async function createServer(parts: ServerParts): Promise<Server> {
     },
   });
 
+  const kongs = keepKongsInLine({
+    storage,
+    catalogue,
+    sealer,
+    fetch: delivering.fetch,
+    askEveryMs: parts.kongAskEveryMs ?? ASK_EVERY_MS,
+    onSynced: (told) => logger[told.outcome === 'in_line' ? 'info' : 'warn']({ event: 'kong.synced', ...told }),
+    onKeyLost: (lost) => logger.warn({ event: 'kong.api_key_lost', ...lost }),
+    onError,
+  });
+
   const { keys, settling, ...judging } = credentialParts({
     config,
     storage,
@@ -189,6 +203,7 @@ export async function createServer(parts: ServerParts): Promise<Server> {
     usage,
     metrics,
     checkpointKey,
+    kong: kongs,
     renderMetrics: parts.renderer(metrics),
     refusals,
     isDraining: () => isDraining,
@@ -208,7 +223,7 @@ export async function createServer(parts: ServerParts): Promise<Server> {
       await settling.idle();
       await limiter.close();
       await stopSealing();
-      await Promise.all([stopDelivering(), stopNotifying()]);
+      await Promise.all([stopDelivering(), stopNotifying(), kongs.stop()]);
       await catalogue.close();
     },
   };

@@ -40,7 +40,7 @@ import { requestLog } from './observability/request-log.ts';
 
 export interface SurfaceParts
   extends Pick<EndpointParts, 'engine' | 'keys' | 'credentials'>,
-    Pick<AdminServices, 'secrets' | 'guessing' | 'sealer' | 'keyring' | 'issueToken'> {
+    Pick<AdminServices, 'secrets' | 'guessing' | 'sealer' | 'keyring' | 'issueToken' | 'kong'> {
   readonly config: Config;
   readonly secrets: AdminServices['secrets'] & Pick<Secrets, 'match' | 'keepImported'>;
   readonly storage: Storage;
@@ -172,6 +172,7 @@ export function surfaces(parts: SurfaceParts): { app: Koa; metricsApp: Koa } {
         onError,
       }),
       checkpointKey: parts.checkpointKey,
+      kong: parts.kong,
       cursorKey: serverKeys.cursor,
       idempotencyKey: serverKeys.idempotency,
       onError,

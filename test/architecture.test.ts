@@ -37,11 +37,13 @@ const TOP: Record<string, readonly string[]> = {
     'config.ts',
     'credential-parts.ts',
     'delivering.ts',
+    'kong-sync.ts',
     'housekeeping.ts',
     'surfaces.ts',
     'upgrade.ts',
   ].filter((part) => part !== 'storage'),
   'delivering.ts': ['domain', 'http'],
+  'kong-sync.ts': ['domain', 'gateways', 'http'],
   'owner-link.ts': ['config.ts', 'domain', 'storage'],
   'audit-sealing.ts': ['domain'],
   'key-files.ts': ['domain'],
@@ -77,6 +79,7 @@ const HOMES: Record<string, readonly RegExp[]> = {
   'prom-client': [/^observability\//],
   standardwebhooks: [/^domain\/webhooks\/message\.ts$/],
   undici: [/^http\/outgoing/],
+  yaml: [/^admin-api\/gateway-kong\.ts$/],
 };
 
 const IMPORT = /(?:^|\n)\s*(?:import|export)[^'"]*?from '([^']+)'|import\('([^']+)'\)/g;

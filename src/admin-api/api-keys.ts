@@ -14,11 +14,11 @@ import { visibleApiKeys } from '../domain/api-keys/visible-api-keys.ts';
 import { DomainError, type Mistake } from '../domain/errors.ts';
 import { shownApiKey } from '../domain/installation/shown-secrets.ts';
 import { definedIn } from '../domain/merge.ts';
-import type { Storage } from '../domain/store.ts';
+import type { Work } from '../domain/work.ts';
 import { pageOf } from '../http/page.ts';
 import { ApiKeyView, apiKeyView, apiKeyViews, findApiKey, NewApiKey } from './api-key-view.ts';
 import { ExpiringListQuery, expiringSoon } from './expiring.ts';
-import { operation } from './operation.ts';
+import { type AdminServices, operation } from './operation.ts';
 
 const one = '/api-keys/:id';
 const tag = 'API key';
@@ -56,7 +56,7 @@ export const apiKeyOperations = [
     check: (inquiry) => apiKeyMistakes(inquiry, inquiry.body),
     status: 201,
     result: NewApiKey,
-    run: async (call) => await shown(call.storage, await createApiKey(call, call.body)),
+    run: async (call) => await shown(call, await createApiKey(call, call.body)),
   }),
   operation({
     method: 'get',
@@ -103,7 +103,7 @@ export const apiKeyOperations = [
     status: 201,
     result: NewApiKey,
     find: findApiKey,
-    run: async (call) => await shown(call.storage, await refreshApiKey(call, call.found, call.body)),
+    run: async (call) => await shown(call, await refreshApiKey(call, call.found, call.body)),
   }),
   operation({
     method: 'delete',
@@ -126,11 +126,16 @@ export const apiKeyOperations = [
   }),
 ];
 
+/** What showing a key needs. */
+type Showing = Pick<Work, 'storage' | 'unit'> & { readonly services: Pick<AdminServices, 'kong'> };
+
 function confirmationMistakes({ confirm }: z.output<typeof Confirmation>, id: string): Mistake[] {
   return confirm === id ? [] : [{ parameter: 'confirm', detail: `must be ${id}` }];
 }
 
-async function shown(storage: Storage, { record, api_key }: MintedApiKey) {
+async function shown({ storage, unit, services }: Showing, { record, api_key }: MintedApiKey) {
+  // Kong wants it in clear: there is no other time.
+  unit.afterwards(async () => services.kong.keyShown(record, api_key));
   return {
     body: { ...(await apiKeyView(storage, record)), api_key },
     version: record.version,

@@ -1,6 +1,7 @@
 /** Declares operations of the admin API and says what they may use. Each resource has its file beside this one. */
 import { z } from 'zod';
 import type { Principal } from '../domain/access/principal.ts';
+import type { ApiKey } from '../domain/api-keys/api-keys.ts';
 import type { KeySupply } from '../domain/apis/api-changes.ts';
 import type { SigningAlgorithm } from '../domain/apis/apis.ts';
 import type { CheckpointKey } from '../domain/audit/checkpoints.ts';
@@ -9,6 +10,8 @@ import type { Client } from '../domain/clients/clients.ts';
 import type { Secrets } from '../domain/clients/secrets.ts';
 import type { ConnectionTest, GatewayEndpoints } from '../domain/gateways/connection-tests.ts';
 import type { Gateway } from '../domain/gateways/gateways.ts';
+import type { KongEntity } from '../domain/gateways/kong/kong-entities.ts';
+import type { KongSync } from '../domain/gateways/kong/kong-syncs.ts';
 import type { Sealer } from '../domain/installation/sealing.ts';
 import type { Guessing } from '../domain/members/guessing.ts';
 import type { PasswordHashing } from '../domain/members/passwords.ts';
@@ -32,6 +35,16 @@ export interface OrderedToken {
   readonly scope: string;
 }
 
+/** What is done to Kongs on request. */
+export interface KongServices {
+  /** @throws DomainError `unavailable` */
+  sync(gateway: Gateway, order: { dryRun: boolean }): Promise<KongSync>;
+  /** @returns what the gateway's Kong should have */
+  wanted(gateway: Gateway): Promise<KongEntity[]>;
+  /** Brings an API key that was committed to the Kongs that want it; resolves before it is there. */
+  keyShown(key: ApiKey, text: string): void;
+}
+
 /** What the operations use beside the store. */
 export interface AdminServices {
   readonly issuer: string;
@@ -45,6 +58,8 @@ export interface AdminServices {
   readonly guessing: Guessing;
   readonly sealer: Pick<Sealer, 'seal' | 'open'>;
   readonly checkpointKey: CheckpointKey;
+  /** The Kongs that are kept in line. */
+  readonly kong: KongServices;
   /**
    * Issues a token for a client without its secret.
    * @throws DomainError `invalid` where it would not be granted, `conflict` where the client gets none

@@ -13,6 +13,7 @@ import { clientOperations } from './clients.ts';
 import { collectionOperations } from './collections.ts';
 import { gatewayClientOperations } from './gateway-clients.ts';
 import { gatewayCredentialOperations } from './gateway-credentials.ts';
+import { gatewayKongOperations } from './gateway-kong.ts';
 import { gatewayNoticeOperations } from './gateway-notices.ts';
 import { gatewayTestOperations } from './gateway-test.ts';
 import { gatewayOperations } from './gateways.ts';
@@ -48,6 +49,7 @@ export const operations = [
   ...gatewayTestOperations,
   ...gatewayCredentialOperations,
   ...gatewayClientOperations,
+  ...gatewayKongOperations,
   ...gatewayNoticeOperations,
   ...importOperations,
   ...memberOperations,

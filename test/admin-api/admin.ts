@@ -12,6 +12,7 @@ import { createAdminApi } from '../../src/domain/apis/admin-api-record.ts';
 import { CheckpointKey } from '../../src/domain/audit/checkpoints.ts';
 import { clients } from '../../src/domain/clients/clients.ts';
 import { Secrets } from '../../src/domain/clients/secrets.ts';
+import { DomainError } from '../../src/domain/errors.ts';
 import { Sealer } from '../../src/domain/installation/sealing.ts';
 import { Guessing } from '../../src/domain/members/guessing.ts';
 import { SigningKeyring } from '../../src/domain/signing-keys/signing-key-rotation.ts';
@@ -120,6 +121,11 @@ export async function admin(t: Pick<TestContext, 'after'>, store: Store): Promis
       onError: (error) => errors.push(error),
       onUnauthenticated: () => refusals.push('unauthenticated'),
       checkpointKey: new CheckpointKey(randomBytes(32)),
+      kong: {
+        sync: async () => Promise.reject(new DomainError('unavailable', 'There is no Kong here.')),
+        wanted: async () => [],
+        keyShown: () => undefined,
+      },
     }),
   );
   const server = createServer(app.callback());

@@ -225,6 +225,8 @@ const ACTIONS = [
   'registration',
   'test',
   'checkpoint',
+  'sync',
+  'deck',
 ];
 
 /** Those that change nothing. */

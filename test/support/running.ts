@@ -57,7 +57,7 @@ export async function running(
   t: Pick<TestContext, 'after'>,
   store: Store,
   settings: Record<string, string> = {},
-  more: Pick<ServerParts, 'webhookRetryDelays' | 'noticeRetryDelays'> = {},
+  more: Pick<ServerParts, 'webhookRetryDelays' | 'noticeRetryDelays' | 'kongAskEveryMs'> = {},
 ): Promise<Running> {
   const { uri, dispose } = await store.fresh();
   const folder = await mkdtemp(join(tmpdir(), 'latchkey-test-'));
@@ -173,7 +173,7 @@ async function startNode(
   log: string[],
   made: Template,
   ends: (() => Promise<unknown>)[],
-  more: Pick<ServerParts, 'webhookRetryDelays' | 'noticeRetryDelays'>,
+  more: Pick<ServerParts, 'webhookRetryDelays' | 'noticeRetryDelays' | 'kongAskEveryMs'>,
 ) {
   const { config } = readConfig(env, []);
   const { keyEncryptionKey, store } = config;

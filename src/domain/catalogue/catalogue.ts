@@ -36,6 +36,7 @@ export type CatalogueEvent = 'apis' | 'roles' | 'signing_keys' | 'gateways';
 export class Catalogue {
   readonly #storage: Storage;
   readonly #listeners = new Set<(event: CatalogueEvent) => void>();
+  readonly #watchers = new Set<(tables: ReadonlySet<string>) => void>();
   readonly #holders: KnownHolders;
   readonly #staleness: Staleness;
   #apis = new Map<string, Api>();
@@ -139,11 +140,23 @@ export class Catalogue {
     this.#listeners.add(listener);
   }
 
+  /** Calls `watcher` with the names of the tables that have changed, once what is held of them has been read. */
+  watch(watcher: (tables: ReadonlySet<string>) => void): void {
+    this.#watchers.add(watcher);
+  }
+
   /**
    * Takes changes over: at once what is only forgotten, in order what must be read. Resolves when all is known, and
    * never rejects: where it cannot be read, the caller is not kept waiting, and what is known ages until it has been.
    */
   apply(changes: readonly Change[]): Promise<void> {
+    const known = this.#take(changes);
+    const changed = new Set(changes.map(({ table }) => table));
+    for (const watcher of this.#watchers) void known.then(() => watcher(changed));
+    return known;
+  }
+
+  #take(changes: readonly Change[]): Promise<void> {
     const tables: string[] = [];
     const revokedIds: string[] = [];
     for (const change of changes) {

@@ -47,7 +47,11 @@ export interface Lookup {
 }
 
 /** @returns the profile as the store has it. One that is named is there: it cannot go while it is. */
-export async function readProfile(storage: Storage, lookup: Lookup, id: string | null): Promise<KnownProfile | null> {
+export async function readProfile(
+  storage: Pick<Storage, 'get'>,
+  lookup: Lookup,
+  id: string | null,
+): Promise<KnownProfile | null> {
   const record = id === null ? undefined : await storage.get(accessProfiles, id);
   if (record === undefined) return null;
   const apiIds = new Set(record.collection_ids.flatMap((each) => lookup.collection(each)?.api_ids ?? []));

@@ -15,7 +15,7 @@ export interface KeyStanding extends Holding {
   readonly member: Member | null;
 }
 
-interface KeyLookup extends Lookup {
+export interface KeyLookup extends Lookup {
   api(id: string): Api | undefined;
 }
 
@@ -26,7 +26,15 @@ export async function readKeyStanding(
   keyId: string,
 ): Promise<KeyStanding | undefined> {
   const key = await storage.get(apiKeys, keyId);
-  if (key === undefined) return undefined;
+  return key && (await keyStandingOf(storage, lookup, key));
+}
+
+/** @returns the standing of a key with this record; undefined where what it belongs to is gone */
+export async function keyStandingOf(
+  storage: Pick<Storage, 'get'>,
+  lookup: KeyLookup,
+  key: ApiKey,
+): Promise<KeyStanding | undefined> {
   const { application_id, member_id } = key;
   const [application = null, member = null, profile] = await Promise.all([
     application_id === null ? undefined : storage.get(applications, application_id),

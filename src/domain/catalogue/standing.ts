@@ -33,7 +33,7 @@ export async function readStanding(storage: Storage, lookup: Lookup, clientId: s
  * @returns the standing of a client with this record and these secrets; undefined where its application is gone
  */
 export async function standingOf(
-  storage: Storage,
+  storage: Pick<Storage, 'get'>,
   lookup: Lookup,
   client: Client,
   secrets: readonly ClientSecret[],

@@ -111,7 +111,8 @@ function whyNoApi(standing: Standing, asked: readonly string[], fitting: number)
   return `no one API has all of the scope: ${remedy}, and ask for one API at a time`;
 }
 
-function isPermitted(standing: Standing, api: Api): boolean {
+/** @returns whether a client gets tokens for this API at all, as far as its rights go */
+export function isPermitted(standing: Pick<Standing, 'client' | 'rights' | 'profile'>, api: Api): boolean {
   const { client, rights } = standing;
   if (!api.enabled) return false;
   if (api.environments !== null && !api.environments.includes(client.environment)) return false;

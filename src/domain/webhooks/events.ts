@@ -16,7 +16,7 @@ export const AUDIT_VERBS: Readonly<Record<string, readonly string[]>> = {
   client_registration: LIFE,
   collection: LIFE,
   credential: ['refused'],
-  gateway: [...SWITCHED, 'tested', 'replayed'],
+  gateway: [...SWITCHED, 'tested', 'replayed', 'synced'],
   gateway_client: LIFE,
   gateway_key: LIFE,
   initial_access_token: SWITCHED,

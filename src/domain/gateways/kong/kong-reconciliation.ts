@@ -1,0 +1,171 @@
+/** Brings a Kong in line: reads what it has, or remembers, and does what is left to do. Whoever repeats it changes nothing. */
+import { type KongDoor, KongFailure, KongRefusal } from './kong-door.ts';
+import { KONG_KINDS, type KongEntity } from './kong-entities.ts';
+import { type KongChange, planKong } from './kong-plan.ts';
+import { type KongDifference, type KongSync, TOLD_MAX } from './kong-syncs.ts';
+
+/** What was found and done. */
+export type SyncReport = Pick<
+  KongSync,
+  'outcome' | 'detail' | 'wanted' | 'created' | 'changed' | 'deleted' | 'refused' | 'differences'
+> &
+  Pick<KongSync, 'missing_api_keys' | 'missing_api_key_count'>;
+
+export interface Reconciled {
+  readonly report: SyncReport;
+  /** What Kong has now; undefined where nobody knows. */
+  readonly present: readonly KongEntity[] | undefined;
+  /** Whether there is no use in another try until something changes. */
+  readonly isLasting: boolean;
+}
+
+export interface ReconcileOrder {
+  readonly wanted: readonly KongEntity[];
+  /** What Kong was last seen to have; undefined to ask it. */
+  readonly present?: readonly KongEntity[] | undefined;
+  /** Only finds out what is to do. */
+  readonly dryRun?: boolean;
+  /** Asked between changes: where it says why, it ends here. */
+  readonly whyStop?: () => string | undefined;
+}
+
+const AT_ONCE = 8;
+
+/** @throws what is no word of Kong's */
+export async function reconcile(door: KongDoor, order: ReconcileOrder): Promise<Reconciled> {
+  const { wanted, dryRun = false } = order;
+  const tally = new Tally(wanted, dryRun);
+  try {
+    const present = order.present ?? (await listAll(door));
+    const plan = planKong(wanted, present);
+    // Only hashes of API keys are kept: whoever shows one gives it to Kong.
+    const isUnknown = ({ action, entity }: KongChange) => action !== 'delete' && entity.kind === 'key-auths';
+    tally.missing(plan.filter(isUnknown).map(({ entity }) => entity.name));
+    const possible = plan.filter((change) => !isUnknown(change));
+    if (dryRun) {
+      for (const change of possible) tally.done(change);
+      return { report: tally.report(), present, isLasting: false };
+    }
+    const known = new Map(present.map((entity) => [entity.id, entity]));
+    for (const batch of batches(possible)) {
+      const whyStop = order.whyStop?.();
+      if (whyStop !== undefined) throw new KongFailure(whyStop);
+      await Promise.all(batch.map((change) => carryOut(door, change, known, tally)));
+    }
+    return { report: tally.report(), present: [...known.values()], isLasting: false };
+  } catch (error) {
+    if (!(error instanceof KongFailure)) throw error;
+    tally.failed(error.message);
+    return { report: tally.report(), present: undefined, isLasting: error.isLasting };
+  }
+}
+
+async function listAll(door: KongDoor): Promise<KongEntity[]> {
+  const lists: KongEntity[][] = [];
+  // One after the other: what a consumer has is asked for after the consumers, so that it is not taken for an orphan's.
+  for (const kind of KONG_KINDS) lists.push(await door.list(kind));
+  return lists.flat();
+}
+
+async function carryOut(
+  door: KongDoor,
+  change: KongChange,
+  known: Map<string, KongEntity>,
+  tally: Tally,
+): Promise<void> {
+  const { action, entity } = change;
+  try {
+    // What the consumer was refused, it cannot have either.
+    if (action !== 'delete' && entity.consumer !== null && !known.has(entity.consumer)) {
+      throw new KongRefusal('Its consumer is not there.');
+    }
+    if (action === 'delete') {
+      await door.remove(entity);
+      known.delete(entity.id);
+      if (entity.kind !== 'consumers') return tally.done(change);
+      for (const [id, { consumer }] of known) if (consumer === entity.id) known.delete(id);
+    } else {
+      await door.put(entity);
+      known.set(entity.id, entity);
+    }
+    tally.done(change);
+  } catch (error) {
+    if (!(error instanceof KongRefusal)) throw error;
+    tally.refused(change, error.message);
+  }
+}
+
+/** Deletions, consumers and the rest one after the other; of each, some at once. */
+function batches(plan: readonly KongChange[]): KongChange[][] {
+  const made: KongChange[][] = [];
+  let stage: string | undefined;
+  for (const change of plan) {
+    const next = change.action === 'delete' ? 'delete' : change.entity.kind === 'consumers' ? 'consumers' : 'rest';
+    const last = made.at(-1);
+    if (last === undefined || next !== stage || last.length === AT_ONCE) made.push([change]);
+    else last.push(change);
+    stage = next;
+  }
+  return made;
+}
+
+/** Counts what was done. */
+class Tally {
+  readonly #wanted: KongSync['wanted'] = { consumers: 0, jwts: 0, acls: 0, key_auths: 0 };
+  readonly #isDry: boolean;
+  readonly #counts = { create: 0, change: 0, delete: 0 };
+  readonly #differences: KongDifference[] = [];
+  #refused = 0;
+  #missing: readonly string[] = [];
+  #detail: string | null = null;
+
+  constructor(wanted: readonly KongEntity[], isDry: boolean) {
+    this.#isDry = isDry;
+    for (const { kind, isOptional } of wanted)
+      if (!isOptional) this.#wanted[kind === 'key-auths' ? 'key_auths' : kind] += 1;
+  }
+
+  done({ action, entity }: KongChange): void {
+    this.#counts[action] += 1;
+    this.#tell({ action, entity }, null);
+  }
+
+  refused(change: KongChange, refusal: string): void {
+    this.#refused += 1;
+    this.#tell(change, refusal);
+  }
+
+  missing(ids: readonly string[]): void {
+    this.#missing = [...new Set(ids)];
+  }
+
+  failed(detail: string): void {
+    this.#detail = detail;
+  }
+
+  report(): SyncReport {
+    const { create: created, change: changed, delete: deleted } = this.#counts;
+    return {
+      outcome: this.#outcome(created + changed + deleted),
+      detail: this.#detail,
+      wanted: this.#wanted,
+      created,
+      changed,
+      deleted,
+      refused: this.#refused,
+      differences: this.#differences,
+      missing_api_keys: this.#missing.slice(0, TOLD_MAX),
+      missing_api_key_count: this.#missing.length,
+    };
+  }
+
+  #outcome(count: number): SyncReport['outcome'] {
+    if (this.#detail !== null) return 'failed';
+    if (this.#refused > 0) return 'incomplete';
+    return this.#isDry && count > 0 ? 'out_of_line' : 'in_line';
+  }
+
+  #tell({ action, entity: { kind, id, name } }: KongChange, refusal: string | null): void {
+    if (this.#differences.length < TOLD_MAX) this.#differences.push({ action, kind, id, name, refusal });
+  }
+}
