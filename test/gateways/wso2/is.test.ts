@@ -1,16 +1,19 @@
 /** WSO2 API Manager's own connector (`WSO2-IS`), whole: clients with their ids in base64url, and scopes that are pushed. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { decodeJwt } from 'jose';
 import { type Answer, send } from '../../support/running.ts';
 import { stores } from '../../support/stores.ts';
+import { postUnheard } from '../cut-connection.ts';
 import { type Connected, connected, decodeClientInfo, ORDERS } from './connector.ts';
+import { bare } from './feign.ts';
 
 const TYPE = 'wso2-is';
 const APPLICATION = '7f3a1e0c-52f4-4d0b-9a35-6c1b1a6e7f10';
 
 /** `ClientInfo` as the connector writes it: what is null, and a callback that there is none of, left out. */
-function clientInfo(members: Record<string, unknown> = {}) {
+function clientInfo(members: Record<string, unknown> = {}): Record<string, unknown> {
   return {
     client_name: `admin_${APPLICATION}_PRODUCTION`,
     application_display_name: 'MyApp',
@@ -109,8 +112,10 @@ for (const store of stores()) {
       assert.deepEqual(changed.body, expected, 'a callback that is left out was emptied');
       assert.deepEqual((await at('GET', encoded, authorization)).body, expected);
 
-      const rotated = await at('POST', `${encoded}/regenerate-consumer-secret`, authorization);
-      assert.equal(rotated.status, 200, rotated.text);
+      const { registration } = wso2.gateway.endpoints;
+      assert.deepEqual((await bare('GET', registration + encoded, authorization)).body, expected);
+      const rotated = await bare('POST', `${registration}${encoded}/regenerate-consumer-secret`, authorization);
+      assert.equal(rotated.status, 200);
       assert.deepEqual(rotated.body, { ...expected, client_secret: rotated.body.client_secret });
       assert.equal((await server.token(created.body)).status, 401);
       const token = await server.token(rotated.body, { scope: 'read:orders' });
@@ -185,7 +190,17 @@ for (const store of stores()) {
       assert.equal((await server.token(idOnly.body)).status, 200, idOnly.text);
       assert.equal(idOnly.body.client_id, 'reporting-service');
 
+      const unheard = chosen('unheard-service', 'a-secret-that-nobody-heard-of');
+      const hangUp = await postUnheard({ url: gateway.endpoints.registration, authorization, body: unheard });
+      while ((await server.call('GET', '/clients/unheard-service')).status !== 200) await sleep(20);
+      await hangUp();
+      const repeated = await at('POST', '', authorization, unheard);
+      assert.equal(repeated.status, 201, repeated.text);
+      assert.equal(repeated.body.client_secret, unheard['ext_param_client_secret']);
+      assert.equal((await secretsOf(wso2, 'unheard-service')).length, 1);
+
       const taken = /ext_param_client_id is taken, or was/;
+      assertReadable(await at('POST', '', authorization, unheard), 400, taken);
       for (let count = 0; count < 3; count++) {
         assertReadable(await at('POST', '', authorization, chosen(own.client_id, own.client_secret)), 400, taken);
       }
@@ -215,7 +230,7 @@ for (const store of stores()) {
         assert.ok(!refused.text.includes(secret ?? '-'), 'an error repeats the secret');
       }
       const kept = (await server.call('GET', `/gateways/${gateway.id}/clients`)).body.data;
-      assert.equal(kept.length, 2);
+      assert.equal(kept.length, 3);
       // On update they mean nothing: a client keeps the id that it has.
       const changed = await at(
         'PUT',
@@ -329,7 +344,11 @@ for (const store of stores()) {
         bindings: [],
       });
 
-      assert.equal((await scopes(wso2, 'DELETE', '/name/orders:write')).status, 200);
+      const place = `${wso2.gateway.endpoints.scopes}/name/orders:write`;
+      const found = await bare('HEAD', `${place}?includeOIDCScopes=true`, login(wso2));
+      assert.deepEqual(found, { status: 200, body: undefined });
+      assert.equal((await bare('DELETE', place, login(wso2))).status, 200);
+      assert.equal((await bare('HEAD', place, login(wso2))).status, 404);
       for (const [method, body] of [
         ['GET', undefined],
         ['PUT', unnamed],

@@ -1,9 +1,11 @@
 /** WSO2 API Manager's Okta connector, whole: what it sends by a fixed key, and what it makes of each answer. */
 import assert from 'node:assert/strict';
+import { generateKeyPairSync } from 'node:crypto';
 import { describe, test } from 'node:test';
 import { type Answer, basic, type Credentials, send } from '../../support/running.ts';
 import { stores } from '../../support/stores.ts';
 import { type Connected, connected, decodeClientInfo, ORDERS } from './connector.ts';
+import { bare } from './feign.ts';
 
 const TYPE = 'wso2-okta';
 
@@ -78,8 +80,8 @@ for (const store of stores()) {
       const [, again] = [await at('PUT', `/${client_id}`, key, {}), await at('GET', `/${client_id}`, key)];
       assert.deepEqual(again.body, changed.body, 'what is left out stays');
 
-      const rotated = await at('PUT', `/${client_id}/lifecycle/newSecret`, key);
-      assert.equal(rotated.status, 200, rotated.text);
+      const rotated = await bare('PUT', `${wso2.gateway.endpoints.registration}/${client_id}/lifecycle/newSecret`, key);
+      assert.equal(rotated.status, 200);
       assert.notEqual(rotated.body.client_secret, client_secret);
       assert.deepEqual(rotated.body, { ...changed.body, client_secret: rotated.body.client_secret });
       assert.equal((await server.token(created.body)).status, 401, 'the one before counts no more');
@@ -166,6 +168,32 @@ for (const store of stores()) {
         data.map(({ id }: { id: string }) => id),
         [client_id],
       );
+    });
+
+    test('a client that proves itself by its keys, and was adopted, is not given a secret by an update', async (t) => {
+      const wso2 = await connected(t, store, TYPE);
+      const { server, gateway, at } = wso2;
+      const { publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+      const own = await server.call('POST', `/applications/${server.demo.application_id}/clients`, {
+        environment: 'production',
+        token_endpoint_auth_method: 'private_key_jwt',
+        jwks: { keys: [{ ...publicKey.export({ format: 'jwk' }), kid: 'one', alg: 'ES256', use: 'sig' }] },
+        permissions: [{ api: ORDERS, scope: 'read:orders' }],
+      });
+      assert.equal(own.status, 201, own.text);
+      const { client_id } = own.body;
+      const adopted = await server.call('POST', `/gateways/${gateway.id}/clients`, { client_id });
+      assert.equal(adopted.status, 201, adopted.text);
+      const { token_endpoint_auth_method: _, ...others } = clientInfo({ client_name: 'renamed' });
+      const renamed = await at('PUT', `/${client_id}`, keyOf(wso2), others);
+      assert.equal(renamed.status, 200, renamed.text);
+      assert.equal(renamed.body.token_endpoint_auth_method, 'private_key_jwt');
+      assertReadable(await at('PUT', `/${client_id}`, keyOf(wso2), clientInfo()), 403);
+      assertReadable(await at('PUT', `/${client_id}/lifecycle/newSecret`, keyOf(wso2)), 400);
+      const read = await at('GET', `/${client_id}`, keyOf(wso2));
+      assert.deepEqual([read.body.client_name, read.body.client_secret], ['renamed', undefined]);
+      const kept = (await server.call('GET', `/clients/${client_id}`)).body;
+      assert.deepEqual([kept.token_endpoint_auth_method, kept.jwks], ['private_key_jwt', own.body.jwks]);
     });
 
     test('a key that replaces another serves beside it until that one is deleted', async (t) => {
