@@ -36,6 +36,7 @@ export class Holders {
   async of(ending: Ending): Promise<Holder[]> {
     switch (ending.of) {
       case 'token':
+        return [...(await this.#present(ending.client_id)), await this.#audienceOf(ending)];
       case 'client':
         return await this.#present(ending.client_id);
       case 'secret':
@@ -47,6 +48,13 @@ export class Holders {
         return await Promise.all(all.map((client) => this.#holder(client)));
       }
     }
+  }
+
+  /** The API that a token is for, whatever its client may by now. */
+  async #audienceOf({ client_id, audience }: Extract<Ending, { of: 'token' }>): Promise<Holder> {
+    const { apis: all } = await this.#read();
+    const api_ids = all.filter(({ identifier }) => identifier === audience).map(({ id }) => id);
+    return { client_id: client_id ?? '', gateway_id: null, api_ids: new Set(api_ids) };
   }
 
   async #present(clientId: string | null): Promise<Holder[]> {

@@ -18,7 +18,13 @@ export interface ToldClient {
 
 export type Ending =
   /** Of one token; `client_id` is null where nobody could tell whose it is. */
-  | { readonly of: 'token'; readonly jti: string; readonly ends_at: string; readonly client_id: string | null }
+  | {
+      readonly of: 'token';
+      readonly jti: string;
+      readonly ends_at: string;
+      readonly client_id: string | null;
+      readonly audience: string | null;
+    }
   /** Of all tokens of a client so far. */
   | { readonly of: 'client'; readonly client_id: string }
   | { readonly of: 'gone_client'; readonly client_id: string; readonly told: ToldClient }
@@ -57,10 +63,14 @@ export function endingOf({ action, target, changes, at }: AuditEntry): Ending | 
 }
 
 /** A JWT that a client signed itself is none that gateways verify by our keys. */
-function revokedToken(jti: string, { expires_at, client_id }: Members): Ending | undefined {
+function revokedToken(jti: string, { expires_at, client_id, audience }: Members): Ending | undefined {
   if (isClientJwtRevocation(jti)) return undefined;
   const ends_at = tokenEndOf(String(expires_at));
-  return { of: 'token', jti, ends_at, client_id: typeof client_id === 'string' ? client_id : null };
+  return { of: 'token', jti, ends_at, client_id: textOf(client_id), audience: textOf(audience) };
+}
+
+function textOf(value: unknown): string | null {
+  return typeof value === 'string' ? value : null;
 }
 
 /** Whether a client proves itself otherwise than before, or has taken a key back. */

@@ -6,10 +6,15 @@ import { type Inquirer, seesAll, visibleApplication } from '../access/visibility
 import { type Client, clients } from '../clients/clients.ts';
 import { DomainError, invalid, type Mistake } from '../errors.ts';
 import type { Work } from '../work.ts';
-import { type RevokedToken, revocations, revokeToken } from './revocations.ts';
+import { type Revocable, type RevokedToken, revocations, revokeToken } from './revocations.ts';
+
+/** What a token of ours says of itself. */
+export interface KnownToken extends Pick<Revocable, 'exp' | 'client_id'>, Partial<Pick<Revocable, 'audience'>> {
+  readonly jti: string;
+}
 
 /** @returns what a token of ours says, or undefined for garbage, foreign and ended ones */
-export type ReadToken = (token: string) => Promise<{ jti: string; exp: number; client_id: string } | undefined>;
+export type ReadToken = (token: string) => Promise<KnownToken | undefined>;
 
 const TOKEN_MAX = 32_768;
 const noClient: Mistake = { pointer: '/client_id', detail: 'names no client' };

@@ -16,6 +16,8 @@ export const Revocation = z.object({
   ...recordShape,
   /** Whose token it is; null where nobody could tell, missing where it was revoked before that was kept. */
   client_id: z.string().nullable().optional(),
+  /** The identifier of the API that it is for; null and missing as above. */
+  audience: z.string().nullable().optional(),
   expires_at: z.iso.datetime(),
 });
 export type Revocation = z.infer<typeof Revocation>;
@@ -28,20 +30,29 @@ export const revocations: Table<Revocation> = {
     noun: 'revocation',
     members: {
       client_id: 'shown',
+      audience: 'shown',
       expires_at: 'shown',
     },
   },
 };
 
-/** @returns under which id a token is revoked, until when, in seconds, and whose it is; undefined for what has no id */
-export function revocationOf(credential: Credential): { id: string; exp: number; client_id: string } | undefined {
+/** A token that can be revoked: under which id, until when, in seconds, whose it is and for which API. */
+export interface Revocable {
+  readonly id: string;
+  readonly exp: number;
+  readonly client_id: string;
+  readonly audience: string;
+}
+
+/** @returns what there is to revoke; undefined for what has no id */
+export function revocationOf(credential: Credential): Revocable | undefined {
   if (credential.kind === 'access_token') {
-    const { jti, exp, client_id } = credential.claims;
-    return { id: jti, exp, client_id };
+    const { jti, exp, client_id, aud } = credential.claims;
+    return { id: jti, exp, client_id, audience: aud };
   }
   if (credential.kind === 'api_key' || credential.jti === null) return undefined;
-  const { client_id, jti, exp } = credential;
-  return { id: clientJwtRevocationId(client_id, jti), exp, client_id };
+  const { client_id, jti, exp, audience } = credential;
+  return { id: clientJwtRevocationId(client_id, jti), exp, client_id, audience };
 }
 
 /** @returns the id of the revocation of a JWT that a client signed: its `jti` is unique to the client at most */
@@ -59,13 +70,14 @@ export interface RevokedToken {
   /** When it ends, in seconds since 1970; the longest possible where unknown. */
   readonly exp?: number | undefined;
   readonly client_id?: string | undefined;
+  readonly audience?: string | undefined;
 }
 
 /** Revokes one token. The record's id is the `jti`. */
-export function revokeToken(unit: Unit, jti: string, { exp, client_id }: RevokedToken = {}): Revocation {
+export function revokeToken(unit: Unit, jti: string, { exp, client_id, audience }: RevokedToken = {}): Revocation {
   const endSeconds = exp ?? Math.ceil(unit.now / 1000) + LONGEST_LIFETIME_SECONDS;
   const expires_at = new Date((endSeconds + MARGIN_SECONDS) * 1000).toISOString();
-  return unit.insert(revocations, { id: jti, client_id: client_id ?? null, expires_at });
+  return unit.insert(revocations, { id: jti, client_id: client_id ?? null, audience: audience ?? null, expires_at });
 }
 
 /** @param expiresAt until when its revocation is remembered @returns when the token itself ends, RFC 3339 */

@@ -35,11 +35,12 @@ test('of all that the audit trail can tell, these alone end tokens that a gatewa
 });
 
 test('a revoked token ends when it would have; a JWT that a client signed is none that gateways take', () => {
-  const remembered = { client_id: 'cli_one', expires_at: '2026-11-21T09:05:30.000Z' };
+  const remembered = { client_id: 'cli_one', audience: 'https://api.example', expires_at: '2026-11-21T09:05:30.000Z' };
   assert.deepEqual(endingOf(entry('revocation.created', {}, remembered, 'a.jti')), {
     of: 'token',
     jti: 'a.jti',
     client_id: 'cli_one',
+    audience: 'https://api.example',
     ends_at: '2026-11-21T09:00:00.000Z',
   });
   assert.equal(

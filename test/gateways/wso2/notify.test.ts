@@ -56,6 +56,13 @@ for (const store of stores()) {
       });
 
       const [byToken, another] = [await tokenOf(server, client), await tokenOf(server, foreign)];
+      const former = await ofTheApi(server);
+      const before = await tokenOf(server, former);
+      expectStatus(
+        await server.call('PATCH', `/clients/${former.client_id}`, { permissions: [], default_api: null }),
+        200,
+      );
+      expectStatus(await server.call('POST', '/revocations', { token: before.access_token }), 201);
       expectStatus(await server.call('POST', '/revocations', { token: byToken.access_token }), 201);
       expectStatus(await server.call('POST', '/revocations', { token: another.access_token }), 201);
       expectStatus(await server.form('/oauth2/revoke', { token: 'not-a-token' }, client), 200);
@@ -63,9 +70,9 @@ for (const store of stores()) {
       expectStatus(await server.form('/oauth2/revoke', { token: own.access_token }, client), 200);
       const alone = `${own.jti.slice(0, -3)}xyz`;
       expectStatus(await server.call('POST', '/revocations', { jti: alone }), 201);
-      await until('all', () => manager.received.length >= 3);
+      await until('all', () => manager.received.length >= 4);
       await sleep(800);
-      const expected = [own.jti, byToken.jti, alone].map((jti) => `token_revocation ${jti}`);
+      const expected = [own.jti, byToken.jti, before.jti, alone].map((jti) => `token_revocation ${jti}`);
       assert.deepEqual(saidOf(manager), expected.sort());
       const unknown = manager.received.find(({ body }) => body.accessToken === alone)?.body;
       assert.deepEqual([unknown.consumerKey, unknown.user], ['unknown', 'unknown']);
@@ -75,7 +82,7 @@ for (const store of stores()) {
         expectStatus(await server.call('GET', `${path}/notices${query}`), 200).data;
       const [notice] = await until('its end', async () => {
         const found = await noticesOf('?state=delivered&kind=token');
-        return found.length === 3 && found;
+        return found.length === 4 && found;
       });
       assert.deepEqual(
         [notice.token_id, notice.client_id, notice.attempts, notice.last_status, notice.action, notice.event_id],
