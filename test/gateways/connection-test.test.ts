@@ -107,7 +107,9 @@ for (const store of stores()) {
         const { status } = (await server.call('GET', `/gateways/${id}`)).body;
         assert.equal(status, 'waiting', 'it is not the gateway that showed a credential');
       }
-      assert.deepEqual(seen, ['GET /default/consumers?size=1 kong-pass-8c1']);
+      // Beside it, the gateway is kept in line.
+      const looks = seen.filter((line) => line.includes('?size=1 '));
+      assert.deepEqual(looks, ['GET /default/consumers?size=1 kong-pass-8c1']);
       const { data } = (await server.call('GET', '/audit-entries?action=gateway.tested')).body;
       assert.equal(data.length, Object.keys(STEPS).length);
       for (const { details, actor } of data) {
