@@ -6,8 +6,8 @@ import { randomText } from '../ids.ts';
 import type { Channel } from '../outbox/channel.ts';
 import { newDelivery } from '../outbox/delivery.ts';
 import type { Storage } from '../store.ts';
-import { Holders, isConcerned } from './concerned-gateways.ts';
-import { endingOf } from './endings.ts';
+import { type Holder, Holders, isConcerned } from './concerned-gateways.ts';
+import { type Ending, endingOf } from './endings.ts';
 import { type Gateway, gateways } from './gateways.ts';
 import { type GatewayNotice, gatewayNotices, noticeCursors, type RevocationFacts } from './notices.ts';
 import { notifyCall, TAKEN_STATUS } from './wso2-notify.ts';
@@ -67,35 +67,39 @@ function isOpen({ enabled, notify }: Gateway): boolean {
 
 async function ordersOf(storage: Storage, open: readonly Gateway[], entries: readonly AuditEntry[]): Promise<Order[]> {
   const holders = new Holders(storage);
-  // Deleting a client deletes its secrets too: what one commit tells twice is sent once.
+  // Another way of proving itself takes a client's secrets away: what one commit tells twice is sent once.
   const told = new Set<string>();
+  const isUntold = (key: string) => told.size < told.add(key).size;
   const orders: Order[] = [];
   for (const entry of entries) {
     const ending = endingOf(entry);
-    if (ending === undefined) continue;
     const sequence = sequenceOf(entry) ?? 0;
     const behind = open.filter(({ begins_after }) => begins_after < sequence);
-    const order = (gateway: Gateway, facts: Omit<RevocationFacts, 'revoked_at'>) =>
-      orders.push({ gateway_id: gateway.id, sequence, action: entry.action, ...facts, revoked_at: entry.at });
-    const about = behind.length === 0 ? [] : await holders.of(ending);
-    if (ending.of === 'token') {
-      const { jti: token_id, ends_at: token_ends_at, client_id } = ending;
-      // Of a `jti` alone nobody can tell whose it is: everybody is told.
-      const isFor = (gateway: Gateway) => client_id === null || about.some((holder) => isConcerned(gateway, holder));
-      for (const gateway of behind.filter(isFor)) order(gateway, { kind: 'token', client_id, token_id, token_ends_at });
-      continue;
-    }
-    for (const holder of about) {
-      const key = `${entry.at} ${holder.client_id}`;
-      if (told.has(key)) continue;
-      told.add(key);
-      const { client_id } = holder;
-      for (const gateway of behind.filter((each) => isConcerned(each, holder))) {
-        const facts = { client_id, token_id: null, token_ends_at: null };
-        order(gateway, { kind: 'application', ...facts });
-        order(gateway, { kind: 'subject', ...facts });
-      }
+    if (ending === undefined || behind.length === 0) continue;
+    const all = await holders.of(ending);
+    const about = ending.of === 'token' ? all : all.filter(({ client_id }) => isUntold(`${entry.at} ${client_id}`));
+    for (const gateway of behind) {
+      const facts = factsFor(gateway, ending, about, entry.at);
+      orders.push(...facts.map((each) => ({ gateway_id: gateway.id, sequence, action: entry.action, ...each })));
     }
   }
   return orders;
+}
+
+/** @param about whose tokens end @returns what of that the gateway is told */
+function factsFor(gateway: Gateway, ending: Ending, about: readonly Holder[], revoked_at: string): RevocationFacts[] {
+  const concerning = about.filter((holder) => isConcerned(gateway, holder));
+  if (ending.of === 'token') {
+    const { jti: token_id, ends_at: token_ends_at, client_id } = ending;
+    // Of a `jti` alone nobody can tell whose it is: everybody is told.
+    const isFor = client_id === null || concerning.length > 0;
+    return isFor ? [{ kind: 'token', client_id, token_id, token_ends_at, revoked_at }] : [];
+  }
+  return concerning.flatMap(({ client_id }) => {
+    const facts = { client_id, token_id: null, token_ends_at: null, revoked_at };
+    return [
+      { kind: 'application', ...facts },
+      { kind: 'subject', ...facts },
+    ];
+  });
 }
