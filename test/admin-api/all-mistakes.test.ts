@@ -262,8 +262,8 @@ function attemptsAt({ ids, collection }: Furniture): Record<string, Attempt> {
     ]),
     createGateway: post(
       '/gateways',
-      { type: 'wso2-keycloak', name: 'W', settings: { apis: ['https://none', 'https://none'], products: [{}] } },
-      ['/settings/apis', '/settings/products/0/version'],
+      { type: 'wso2-keycloak', name: 'W', settings: { apis: ['https://none', 'https://none'], roles: ['none'] } },
+      ['/settings/apis', '/settings/apis/1', '/settings/roles', '/settings/roles/0'],
     ),
     changeGateway: patch('gateways', { settings: { apis: ['https://none'], roles: ['none'], notify: NOTIFY } }, [
       '/settings/apis/0',

@@ -18,6 +18,9 @@ import { type Admin, admin, furnish, ISSUER, ORDERS } from './admin.ts';
 /** Scopes that no operation asks for. */
 const BESIDE = ['ownership:write', 'verify:read'];
 
+/** What only gateways of the type `kong-admin` have. */
+const OF_KONGS = /^\/gateways\/:id\/(sync|deck)$/;
+
 const HIDDEN = /"(hash|fingerprint|sealed_\w+|password_hash|version|tokens_valid_from|role_ids|api_id|\w+_api_id)"/;
 
 for (const store of stores()) {
@@ -55,7 +58,8 @@ for (const store of stores()) {
       for (const { method, path } of operations.filter(
         (one) => one.method === 'get' && !one.download && one.scope !== null,
       )) {
-        const url = path.replaceAll(/([a-z-]+)\/:[a-z_]+/g, (_, noun: string) => `${noun}/${ids[noun]}`);
+        const known = OF_KONGS.test(path) ? { ...ids, gateways: gateway.kong } : ids;
+        const url = path.replaceAll(/([a-z-]+)\/:[a-z_]+/g, (_, noun: string) => `${noun}/${known[noun]}`);
         const answer = await a.call(method.toUpperCase(), url);
         assert.equal(answer.status, 200, url);
         texts.push(answer.text);
@@ -78,7 +82,10 @@ for (const store of stores()) {
         ...(await a.storage.all(apiKeys)).map(({ current }) => current.hash),
         ...(await a.storage.all(initialAccessTokens)).map(({ hash }) => hash),
         ...(await a.storage.all(gatewayKeys)).map(({ hash }) => hash),
-        ...(await a.storage.all(gateways)).map(({ notify }) => notify?.sealed_password ?? ''),
+        ...(await a.storage.all(gateways)).flatMap(({ notify, kong }) => [
+          ...(notify ? [notify.sealed_password] : []),
+          ...(kong?.sealed_value ? [kong.sealed_value] : []),
+        ]),
       ];
       assert.doesNotMatch(created.text, HIDDEN);
       for (const text of texts) {
@@ -179,13 +186,20 @@ test('the scopes are those of the operations, ownership, and verdicts', () => {
   assert.deepEqual(Object.keys(scopes), names);
 });
 
-/** A gateway with every secret that one may have. @returns its id, that of a credential, and the secrets */
-async function made(a: Admin): Promise<{ id: string; credential: string; secrets: string[] }> {
+/** Gateways with every secret that one may have. @returns their ids, that of a credential, and the secrets */
+async function made(a: Admin): Promise<{ id: string; kong: string; credential: string; secrets: string[] }> {
   const notify = { url: 'https://apim.example.com', username: 'admin', password: 'not to be shown again' };
   const settings = { apis: [ORDERS], notify };
   const { id, credentials } = await a.must(201, 'POST', '/gateways', { type: 'wso2-okta', name: 'WSO2', settings });
   const [credential] = (await a.must(200, 'GET', `/gateways/${id}/credentials`)).data;
-  return { id, credential: credential.id, secrets: [credentials.client_secret, credentials.api_key, notify.password] };
+  const kong = { url: 'https://kong.example.com', header: 'Kong-Admin-Token', value: 'nor this' };
+  const draft = { type: 'kong-admin', name: 'Kong', settings: { apis: [ORDERS], kong } };
+  return {
+    id,
+    kong: (await a.must(201, 'POST', '/gateways', draft)).id,
+    credential: credential.id,
+    secrets: [credentials.client_secret, credentials.api_key, notify.password, kong.value],
+  };
 }
 
 /** One of each other noun there is. @returns their ids by the noun's step in the path */

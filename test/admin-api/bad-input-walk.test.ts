@@ -58,6 +58,9 @@ const SAMPLES: Readonly<Record<string, unknown>> = {
   null: null,
 };
 
+/** What only gateways of the type `kong-admin` have. */
+const OF_KONGS = /^\/gateways\/\{id\}\/(sync|deck)$/;
+
 /** Too much for anything: a string, a list, an object. */
 const HUGE = 'x'.repeat(40_000);
 const LONG = Array.from({ length: 2000 }, (_, index) => `x${index}`);
@@ -294,8 +297,9 @@ async function prepared(t: Parameters<typeof running>[0], store: Parameters<type
   );
   const walk = templates.map(({ method, path, operation }): Walked => {
     const url = path.replaceAll(/([a-z-]+)\/\{[a-z_]+\}/g, (_, noun: string) => {
-      assert.ok(ids[noun], `make one of ${noun} in furnished()`);
-      return `${noun}/${ids[noun]}`;
+      const known = OF_KONGS.test(path) && noun === 'gateways' ? 'kongs' : noun;
+      assert.ok(ids[known], `make one of ${known} in furnished()`);
+      return `${noun}/${ids[known]}`;
     });
     const content = operation.requestBody?.content ?? {};
     // What comes line by line is answered line by line: test/imports/ walks through that.
@@ -351,6 +355,8 @@ async function furnished(server: Running): Promise<Record<string, string>> {
   const webhook = await make('/webhooks', { url: 'https://hooks.example.com', events: ['*'], enabled: false });
   const portal = { application_id, name: 'Portal', environment: 'sandbox', expires_at };
   const gateway = await make('/gateways', { type: 'wso2-okta', name: 'WSO2', settings: { apis: [api] } });
+  const admin = { apis: [api], kong: { url: 'https://kong.example.com' } };
+  const kong = await make('/gateways', { type: 'kong-admin', name: 'Kong', settings: admin });
   const [credential] = expectStatus(await server.call('GET', `/gateways/${gateway.id}/credentials`), 200).data;
   return {
     apis: apis.find(({ identifier }) => identifier === api)?.id ?? '',
@@ -365,6 +371,7 @@ async function furnished(server: Running): Promise<Record<string, string>> {
     'api-keys': (await make('/api-keys', { kind: 'query', name: 'Dashboard' })).id,
     'initial-access-tokens': (await make('/initial-access-tokens', portal)).id,
     gateways: gateway.id,
+    kongs: kong.id,
     credentials: credential.id,
     members: (await makeMember(server)).id,
     'audit-entries': expectStatus(await server.call('GET', '/audit-entries'), 200).data[0].id,

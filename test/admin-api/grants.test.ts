@@ -70,6 +70,8 @@ const HARMLESS = [
   'post /webhooks/:/deliveries/:/replay',
   // They tell the gateway's own side what its owner wrote there, and show nothing that is kept.
   'post /gateways/:/notices/replay',
+  'post /gateways/:/sync',
+  'post /gateways/:/test',
   // Decides a change and never makes it; test/admin-api/preview.test.ts holds it to what may be granted.
   'post /clients/:/preview',
 ];
