@@ -6,7 +6,12 @@ import { sealEntries } from '../../src/domain/audit/chain.ts';
 import { fillOutbox as fill } from '../../src/domain/outbox/outbox.ts';
 import type { Storage, Write } from '../../src/domain/store.ts';
 import { Unit } from '../../src/domain/unit.ts';
-import { outboxCursors, webhookDeliveries } from '../../src/domain/webhooks/deliveries.ts';
+import {
+  newDeliveries,
+  outboxCursors,
+  type WebhookDelivery,
+  webhookDeliveries,
+} from '../../src/domain/webhooks/deliveries.ts';
 import { webhookChannel } from '../../src/domain/webhooks/webhook-channel.ts';
 import { webhooks } from '../../src/domain/webhooks/webhooks.ts';
 import { openStorage } from '../../src/storage/open.ts';
@@ -94,6 +99,31 @@ for (const store of stores()) {
       assert.deepEqual((await made(storage)).sort(), await expected(storage, ['whk_two']));
     });
 
+    test('what is more than one commit takes is made entry by entry, none in parts', async (t) => {
+      const storage = await opened(t, ['whk_one']);
+      await sealed(storage, 3);
+      const many = [1_100, 1_100, 2_100];
+      const channel: typeof webhookChannel = {
+        ...webhookChannel,
+        async deliveriesOf(...looked) {
+          const each = await webhookChannel.deliveriesOf(...looked);
+          const orders = each.flatMap((one) => Array.from({ length: many[one.sequence - 1] ?? 0 }, () => one));
+          return newDeliveries(orders.map(orderOf), Date.now());
+        },
+      };
+      const steps: number[][] = [];
+      for (let i = 0; i < 4; i++) {
+        const looked = await fill(channel, storage, Date.now());
+        steps.push([looked, (await made(storage)).length]);
+      }
+      assert.deepEqual(steps, [
+        [1, 1_100],
+        [1, 2_200],
+        [1, 4_300],
+        [0, 4_300],
+      ]);
+    });
+
     test('a long trail is looked through in blocks, and what nobody asks for leaves nothing', async (t) => {
       const storage = await opened(t, ['whk_one'], ['policy.*']);
       await sealed(storage, 210);
@@ -103,4 +133,8 @@ for (const store of stores()) {
       assert.deepEqual(await made(storage), []);
     });
   });
+}
+
+function orderOf({ webhook_id, event_id, sequence, action }: WebhookDelivery) {
+  return { webhook_id, event_id, sequence, action };
 }
