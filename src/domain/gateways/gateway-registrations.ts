@@ -3,9 +3,6 @@
  * others, whichever its dialect. Which rights they have follows from the gateway's settings, never from what it says.
  */
 
-import { apiKeys } from '../api-keys/api-keys.ts';
-import { accessProfiles } from '../applications/access-profiles.ts';
-import { type Application, applications } from '../applications/applications.ts';
 import { isSecretBased } from '../clients/client-authentication.ts';
 import { removeClient } from '../clients/client-changes.ts';
 import { insertSecret, rotateSecret } from '../clients/client-secret-changes.ts';
@@ -14,7 +11,6 @@ import { type ClientSecret, clientSecrets } from '../clients/client-secrets.ts';
 import { type Client, clients } from '../clients/clients.ts';
 import type { KeptSecret, MintedSecret } from '../clients/secrets.ts';
 import { DomainError } from '../errors.ts';
-import { newId } from '../ids.ts';
 import type { Sealer } from '../installation/sealing.ts';
 import { changesNothing, definedIn } from '../merge.ts';
 import type { Environment } from '../record.ts';
@@ -22,6 +18,7 @@ import { coverLifetime } from '../signing-keys/signing-keys.ts';
 import type { Storage } from '../store.ts';
 import type { Unit } from '../unit.ts';
 import { type ChosenCredentials, takeChosenId } from './chosen-credentials.ts';
+import { applicationFor, followName, removeEmptied } from './gateway-applications.ts';
 import { type GatewayClient, gatewayClients } from './gateway-clients.ts';
 import { gatewayPrincipal, isWithinGateway } from './gateway-rights.ts';
 import { type Gateway, gateways } from './gateways.ts';
@@ -60,19 +57,11 @@ export interface Beginning extends Saying {
   readonly chosen?: ChosenCredentials | undefined;
 }
 
-const NAME_MAX = 200;
-const ENVIRONMENT_SUFFIX = /_(PRODUCTION|SANDBOX)$/;
-
 /** @returns the client with this id, where it was made through this gateway or adopted by it */
 export async function findOwn(storage: Storage, gateway: Gateway, clientId: string): Promise<OwnClient | undefined> {
   const [client, details] = await Promise.all([storage.get(clients, clientId), storage.get(gatewayClients, clientId)]);
   if (client?.gateway_id !== gateway.id || details?.gateway_id !== gateway.id) return undefined;
   return { client, details };
-}
-
-/** @returns what WSO2 writes at the end of a client's name; production where it writes nothing */
-export function environmentOf(clientName: string): Environment {
-  return ENVIRONMENT_SUFFIX.exec(clientName)?.[1] === 'SANDBOX' ? 'sandbox' : 'production';
 }
 
 /** Makes a client with its first secret, in the application of its name that has none in this environment yet. */
@@ -140,6 +129,7 @@ export async function changeThrough(
   const isSame = changesNothing(own.client, patch);
   if (isSame) unit.require(clients, own.client);
   const client = isSame ? own.client : unit.replace(clients, own.client, patch);
+  if (client_name !== own.details.client_name) await followName(work, gateway, own, client_name);
   const saying = { client_name, said };
   if (changesNothing(own.details, saying)) return { client, details: own.details };
   return { client, details: unit.replace(gatewayClients, own.details, saying) };
@@ -162,13 +152,9 @@ export async function rotateThrough(
 
 /** Removes a client with its secrets, and its application where it was made for it and nothing else is there. */
 export async function removeThrough(work: ThroughGateway, gateway: Gateway, { client }: OwnClient): Promise<void> {
-  const { storage, unit } = work;
-  const principal = await gatewayPrincipal(storage, gateway);
+  const principal = await gatewayPrincipal(work.storage, gateway);
   await removeClient({ ...work, principal }, client);
-  const application = await storage.get(applications, client.application_id);
-  if (application?.tags.includes(tagOf(gateway)) && (await isLastOf(storage, application))) {
-    unit.remove(applications, application);
-  }
+  await removeEmptied(work, gateway, client);
 }
 
 /**
@@ -199,46 +185,4 @@ export async function demandWithin(
     'forbidden',
     'This client was given more than this gateway may handle: ask the operator of Latchkey.',
   );
-}
-
-async function applicationFor(
-  { storage, unit }: ThroughGateway,
-  gateway: Gateway,
-  clientName: string,
-  environment: Environment,
-): Promise<Application> {
-  const name = clientName.replace(ENVIRONMENT_SUFFIX, '').slice(0, NAME_MAX).trim() || clientName.slice(0, NAME_MAX);
-  for (const application of await storage.all(applications, { name })) {
-    if (!application.enabled || !application.tags.includes(tagOf(gateway))) continue;
-    const its = await storage.all(clients, { application_id: application.id });
-    const isFree = its.every((client) => client.gateway_id === gateway.id && client.environment !== environment);
-    if (!isFree) continue;
-    unit.require(applications, application);
-    return application;
-  }
-  return unit.insert(applications, {
-    id: newId('app'),
-    name,
-    description: '',
-    owner: null,
-    tags: [tagOf(gateway)],
-    logo_type: null,
-    enabled: true,
-    tokens_valid_from: null,
-  });
-}
-
-/** By which people find the applications that came through a gateway. */
-function tagOf({ id }: Gateway): string {
-  return `gateway:${id}`;
-}
-
-async function isLastOf(storage: Storage, { id: application_id }: Application): Promise<boolean> {
-  const where = { application_id };
-  const [holders, keys, profiles] = await Promise.all([
-    storage.page(clients, { where, limit: 2 }),
-    storage.page(apiKeys, { where, limit: 1 }),
-    storage.page(accessProfiles, { where, limit: 1 }),
-  ]);
-  return holders.length <= 1 && keys.length === 0 && profiles.length === 0;
 }

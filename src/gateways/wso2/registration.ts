@@ -8,10 +8,10 @@ import type { Client } from '../../domain/clients/clients.ts';
 import type { Mistake } from '../../domain/errors.ts';
 import { invalid, notFound } from '../../domain/errors.ts';
 import type { ChosenCredentials } from '../../domain/gateways/chosen-credentials.ts';
+import { environmentOf } from '../../domain/gateways/gateway-applications.ts';
 import type { OwnClient } from '../../domain/gateways/gateway-registrations.ts';
 import {
   changeThrough,
-  environmentOf,
   findOwn,
   removeThrough,
   rotateThrough,

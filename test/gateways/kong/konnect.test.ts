@@ -22,6 +22,11 @@ async function rightsOf({ server }: Portal, { client_id }: Credentials): Promise
   return [scopes, body.default_api];
 }
 
+async function applicationOf({ server }: Portal, clientId: string) {
+  const { application_id } = (await server.call('GET', `/clients/${clientId}`)).body;
+  return (await server.call('GET', `/applications/${application_id}`)).body;
+}
+
 for (const store of stores()) {
   describe(`Konnect's bridge (${store.name})`, { skip: store.skip }, () => {
     test('an application may do nothing until it registers for a product, then what the map says, and nothing after', async (t) => {
@@ -331,6 +336,7 @@ for (const store of stores()) {
         { version: VERSION.ordersReading, permissions: [{ api: ORDERS, scope: 'orders:read' }] },
       ]);
       assert.equal(entry('gateway_client.updated').changes.after.client_name, 'After');
+      assert.equal((await applicationOf(konnect, client_id)).name, 'After');
       assert.deepEqual(entry('client.updated').actor, { type: 'gateway', id: gateway.id, api_key_id: null });
       // Released, it keeps what it has, and the bridge knows it no more.
       const released = await server.call('DELETE', `/gateways/${gateway.id}/clients/${client_id}`);
