@@ -67,7 +67,13 @@ const SyncOrder = z
   .strictObject({ dry_run: z.boolean().default(false).meta({ description: 'Only tells what is to be done.' }) })
   .meta({ id: 'KongSyncOrder', example: { dry_run: true } });
 
-const DeckQuery = z.strictObject({ format: z.enum(['yaml', 'json']).default('yaml') });
+const DeckQuery = z.strictObject({
+  format: z.enum(['yaml', 'json']).default('yaml'),
+  reader: z
+    .enum(['deck', 'kong'])
+    .default('deck')
+    .meta({ description: 'decK, or a Kong without a database, whose own form is a little less.' }),
+});
 
 const sync = '/gateways/:id/sync';
 
@@ -124,7 +130,7 @@ export const gatewayKongOperations = [
     download: ['application/yaml', 'application/json'],
     find: findKong,
     async run({ services, found, query }) {
-      const file = deckFile(found.id, await services.kong.wanted(found));
+      const file = deckFile(found.id, await services.kong.wanted(found), query.reader);
       const isYaml = query.format === 'yaml';
       const bytes = Buffer.from(isYaml ? stringify(file, { aliasDuplicateObjects: false }) : JSON.stringify(file));
       return { body: { type: `application/${query.format}`, bytes }, version: versionOf(bytes) };

@@ -124,7 +124,8 @@ async function call(
     ...(header && { [header.name]: header.value }),
   };
   const content = body && { body: JSON.stringify(body) };
-  const target = url.replace(/[/?]*$/, '') + pathPrefix + path;
+  const { origin, pathname } = new URL(url);
+  const target = origin + pathname.replace(/\/+$/, '') + pathPrefix + path;
   let answer: { status: number; text: string };
   try {
     const response = await fetch(target, { method, headers, ...content });
@@ -147,7 +148,7 @@ const LASTING = { isLasting: true };
 
 const DB_LESS =
   'It takes no writes (405): a Kong without a database is configured from a file. Disable this gateway, and use its export: ' +
-  'GET /gateways/{id}/deck.';
+  'GET /gateways/{id}/deck?reader=kong.';
 
 function notThere(status: number, kind: KongKind): KongFailure {
   return new KongFailure(

@@ -46,6 +46,8 @@ export class FakeKong {
     'key-auths': new Map(),
   };
   condition: Condition = 'up';
+  /** In front of all paths: of an enterprise workspace, or of Konnect's control plane. */
+  prefix = '';
   /** What `Kong-Admin-Token` has to be; undefined for none. */
   token: string | undefined;
   /** Methods and targets of all requests that were read. */
@@ -55,7 +57,10 @@ export class FakeKong {
   /** Starts it; it ends with the test. */
   static async start(t: Pick<TestContext, 'after'>): Promise<FakeKong> {
     const kong = new FakeKong();
-    const server = createServer((request, response) => void kong.#serve(request, response));
+    const server = createServer((request, response) => {
+      // Whoever asked has gone.
+      kong.#serve(request, response).catch(() => request.socket.destroy());
+    });
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     t.after(() => {
       server.closeAllConnections();
@@ -137,7 +142,8 @@ export class FakeKong {
     }
     const url = new URL(request.url ?? '', 'http://kong');
     const text = Buffer.concat(chunks).toString();
-    const steps = url.pathname.split('/').slice(1).map(decodeURIComponent);
+    if (!url.pathname.startsWith(`${this.prefix}/`)) return NOT_FOUND;
+    const steps = url.pathname.slice(this.prefix.length).split('/').slice(1).map(decodeURIComponent);
     const method = request.method ?? '';
     if (method !== 'GET' && this.condition === 'dbless') {
       const name = 'operation unsupported';
