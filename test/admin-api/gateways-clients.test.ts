@@ -1,6 +1,7 @@
 /** Clients that become a gateway's, cease to be, and what they may do by its role as its API changes. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { decodeJwt } from 'jose';
 import { gatewayClients } from '../../src/domain/gateways/gateway-clients.ts';
 import { sealedEntries } from '../audit/reading.ts';
 import { configured } from '../gateways/configured.ts';
@@ -133,6 +134,20 @@ for (const store of stores()) {
       assert.deepEqual(await have(), [['default'], ['things:read']]);
       expectStatus(await set(), 200);
       assert.deepEqual(await have(), [['default'], ['default']]);
+    });
+
+    test('a preview tells of a gateway’s client what its token says, before a change that repeats all that was read', async (t) => {
+      const { server, gateway } = await arranged(t, store);
+      const client = await gateway.make('shop_SANDBOX');
+      const said = decodeJwt(expectStatus(await server.token(client), 200).access_token);
+      assert.equal(said['entity_id'], client.client_id);
+      const read = expectStatus(await server.call('GET', `/clients/${client.client_id}`), 200);
+      const changes = { ...read, token_lifetime_seconds: 60 };
+      const preview = await server.call('POST', `/clients/${client.client_id}/preview`, { changes });
+      const { before, after } = expectStatus(preview, 200);
+      const lasting = ({ iat, nbf, exp, jti, ...claims }: Record<string, unknown>) => claims;
+      assert.deepEqual(lasting(before.claims), lasting(said));
+      assert.equal(after.claims.exp - after.claims.iat, 60);
     });
 
     test('a client that its owner deletes is gone for the gateway; its application goes with the last of both', async (t) => {
