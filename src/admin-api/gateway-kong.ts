@@ -16,6 +16,7 @@ const Sync = z
   .object({
     started_at: KongSync.shape.started_at,
     ended_at: KongSync.shape.ended_at,
+    reached_at: KongSync.shape.reached_at.meta({ description: 'When Kong was last worked with to the end.' }),
     outcome: KongSync.shape.outcome.meta({
       description:
         '`in_line`: Kong has what it should. `out_of_line`: a dry run found differences. `incomplete`: done, but for what ' +
@@ -38,6 +39,7 @@ const Sync = z
     example: {
       started_at: '2026-11-21T08:00:00.000Z',
       ended_at: '2026-11-21T08:00:00.120Z',
+      reached_at: '2026-11-21T08:00:00.120Z',
       outcome: 'in_line',
       detail: null,
       wanted: { consumers: 1, jwts: 1, acls: 2, key_auths: 0 },

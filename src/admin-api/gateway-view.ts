@@ -4,6 +4,7 @@ import { readNames } from '../domain/apis/references.ts';
 import { notFound } from '../domain/errors.ts';
 import { readCredentials } from '../domain/gateways/gateway-credential-changes.ts';
 import { Gateway, gateways, isWso2, KongAdmin, Notify, Product, ScopeChoice } from '../domain/gateways/gateways.ts';
+import { type KongSync, kongSyncs } from '../domain/gateways/kong/kong-syncs.ts';
 import type { Storage } from '../domain/store.ts';
 import { recordView } from './operation.ts';
 
@@ -67,15 +68,18 @@ export const GatewayView = z
     type: shape.type,
     name: shape.name,
     enabled: shape.enabled,
-    status: z
-      .enum(['disabled', 'waiting', 'connected', 'failing'])
-      .meta({
-        description: '`waiting`: it has not shown a credential yet. `failing`: it was not told of the last revocation.',
-      }),
+    status: z.enum(['disabled', 'waiting', 'connected', 'failing']).meta({
+      description:
+        '`waiting`: it has not shown a credential yet. `failing`: it was not told of the last revocation, or not reached by ' +
+        'the last sync.',
+    }),
     last_contact_at: z.iso
       .datetime()
       .nullable()
-      .meta({ description: 'When it last showed a credential, to within some seconds.' }),
+      .meta({
+        description:
+          'When it last showed a credential, to within some seconds; when a Kong that is kept in line was last reached.',
+      }),
     notify_status: NotifyStatus.nullable(),
     client_id: shape.client_id.meta({ description: 'Its own, at the OAuth endpoints; null where it needs none.' }),
     settings: z.object({
@@ -112,12 +116,14 @@ export async function gatewayViews(
     records.flatMap(({ binding_role_ids }) => binding_role_ids),
   );
   const contacts = await Promise.all(records.map((gateway) => lastContact(storage, gateway)));
+  const kongs = records.filter(({ type }) => type === 'kong-admin').map(({ id }) => id);
+  const syncs = new Map((await storage.getMany(kongSyncs, kongs)).map((sync) => [sync.id, sync]));
   return records.map((gateway, index) => {
-    const last_contact_at = contacts[index] ?? null;
+    const last_contact_at = contacts[index] ?? syncs.get(gateway.id)?.reached_at ?? null;
     const { api_ids, scopes, binding_role_ids, addresses, proxy_hops, notify, products, kong } = gateway;
     return GatewayView.parse({
       ...gateway,
-      status: statusOf(gateway, last_contact_at),
+      status: statusOf(gateway, last_contact_at, syncs.get(gateway.id)),
       notify_status: notifyStatusOf(gateway),
       last_contact_at,
       settings: {
@@ -165,8 +171,9 @@ export function endpointsOf(issuer: string, { id, type }: Pick<Gateway, 'id' | '
   };
 }
 
-function statusOf(gateway: Gateway, lastContactAt: string | null): GatewayView['status'] {
+function statusOf(gateway: Gateway, lastContactAt: string | null, sync?: KongSync): GatewayView['status'] {
   if (!gateway.enabled) return 'disabled';
+  if (sync?.outcome === 'failed') return 'failing';
   if ((notifyStatusOf(gateway)?.last_error ?? null) !== null) return 'failing';
   return lastContactAt === null ? 'waiting' : 'connected';
 }

@@ -10,7 +10,7 @@ import { foreign, snapshot, synced, until } from './synced.ts';
 const BOTH = ['scope:things:read', 'scope:things:write'];
 
 for (const store of stores()) {
-  describe(`a Kong that is kept in line (${store.name})`, { skip: store.skip }, () => {
+  describe(`a Kong that is kept in line (${store.name})`, { skip: store.skip, concurrency: 3 }, () => {
     test('a client appears with its rights, follows their changes, and goes when it is disabled or deleted; others’ entities stay', async (t) => {
       const { server, kong, api, client, token } = await synced(t, store);
       const theirs = foreign(kong);
@@ -62,7 +62,7 @@ for (const store of stores()) {
     });
 
     test('a key that is to sign is in Kong before it signs: at every moment of a rotation tokens of both pass', async (t) => {
-      const { server, kong, client, token } = await synced(t, store, { announceSeconds: 3 });
+      const { server, kong, client, token } = await synced(t, store, { announceSeconds: 2 });
       const one = await client();
       await until('the client is there', () => kong.groups(one.client_id).length === 2);
       const old = await token(one);
@@ -96,6 +96,8 @@ for (const store of stores()) {
       const comes = await client();
       await until('it is told that Kong is away', async () => (await last()).outcome === 'failed');
       assert.match((await last()).detail, /not reached/);
+      const { status, last_contact_at } = (await server.call('GET', `/gateways/${gateway.id}`)).body;
+      assert.deepEqual([status, typeof last_contact_at], ['failing', 'string']);
       kong.condition = 'error';
       assert.match((await sync()).detail, /500/);
       kong.condition = 'slow';
@@ -106,6 +108,7 @@ for (const store of stores()) {
       const names = kong.all('consumers').map(({ username }) => username);
       assert.deepEqual(names.sort(), [stays.client_id, comes.client_id].sort());
       assert.equal(kong.all('jwts').length, 2);
+      assert.equal((await server.call('GET', `/gateways/${gateway.id}`)).body.status, 'connected');
       assert.deepEqual([(await sync({ dry_run: true })).outcome, (await sync()).outcome], ['in_line', 'in_line']);
     });
 

@@ -36,6 +36,7 @@ export class KongSyncer {
     const wanted = await this.wanted(gateway);
     const reconciled = await reconcile(doorTo(gateway), { ...order, wanted });
     const at = new Date().toISOString();
+    const before = reconciled.report.outcome === 'failed' ? await storage.get(kongSyncs, gateway.id) : undefined;
     const sync: KongSync = {
       id: gateway.id,
       version: 1,
@@ -43,6 +44,7 @@ export class KongSyncer {
       updated_at: at,
       started_at: new Date(begun).toISOString(),
       ended_at: at,
+      reached_at: reconciled.report.outcome === 'failed' ? (before?.reached_at ?? null) : at,
       ...reconciled.report,
     };
     if (!order.dryRun) await storage.put(kongSyncs, sync);

@@ -32,6 +32,8 @@ export const KongSync = z.object({
   ...recordShape,
   started_at: z.iso.datetime(),
   ended_at: z.iso.datetime(),
+  /** When Kong was last worked with to the end; null for never. */
+  reached_at: z.iso.datetime().nullable(),
   outcome: SyncOutcome,
   /** Why it failed; null where it did not. */
   detail: z.string().nullable(),
