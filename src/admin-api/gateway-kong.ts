@@ -140,11 +140,11 @@ export const gatewayKongOperations = [
   }),
 ];
 
-/** @throws DomainError `not_found`; `conflict` for a gateway of another type */
+/** @throws DomainError `not_found`, also for a gateway of another type: it has none of this */
 async function findKong(inquiry: { storage: Storage; params: { id: string } }): Promise<Gateway> {
   const gateway = await findGateway(inquiry);
   if (gateway.type === 'kong-admin') return gateway;
-  throw new DomainError('conflict', `This is for gateways of the type kong-admin; it is of the type ${gateway.type}.`);
+  throw new DomainError('not_found', `This is for gateways of the type kong-admin; it is of the type ${gateway.type}.`);
 }
 
 /** The file follows from many records: what it is a version of is its text. */

@@ -112,7 +112,7 @@ for (const store of stores()) {
           ['GET', `/gateways/${gatewayId}/deck`],
         ] as const;
       for (const [method, path] of paths(id)) {
-        assert.match(expectStatus(await server.call(method, path), 409).detail, /kong-admin.*generic/);
+        assert.match(expectStatus(await server.call(method, path), 404).detail, /kong-admin.*generic/);
       }
       for (const [method, path] of paths('gw_none')) expectStatus(await server.call(method, path), 404);
       for (const [method, path] of paths(gateway.id)) {
