@@ -3,6 +3,7 @@ import { describe, type TestContext, test } from 'node:test';
 import { freePort } from '../support/running.ts';
 import { tryBypasses } from './bypass.ts';
 import { type Cast, cast } from './cast.ts';
+import { assertKeyStayed, BY_GATEWAY_ALONE, gatewayKey } from './gateway-key.ts';
 import { configuration } from './guide.ts';
 import { type Manner, tryAddresses, tryAway, tryBodies, tryEverything, tryIdentity, tryRevocation } from './probes.ts';
 import { folder, gateway, started } from './process.ts';
@@ -40,15 +41,19 @@ describe('Envoy', { skip: envoy.skip }, () => {
     await tryBypasses(all, origin);
   });
 
-  test('asking: takes also API keys, refuses what has ended, tells who calls, and cannot be got past', async (t) => {
-    const all = await cast(t);
-    const origin = await before(t, all, 'asking.yaml');
+  test('asking with a gateway’s key: takes also API keys, refuses what has ended, tells who calls, and cannot be got past', async (t) => {
+    const all = await cast(t, BY_GATEWAY_ALONE);
+    const added = `headers_to_add: [{ key: x-latchkey-gateway, value: ${await gatewayKey(all)} }]`;
+    const asked = 'authorization_response:';
+    const changes = { [asked]: `authorization_request: { ${added} }\n@${asked}` };
+    const origin = await before(t, all, 'asking.yaml', changes);
     await tryEverything(all, origin, ASKING);
     await tryIdentity(all, origin, ASKING);
     await tryBodies(all, origin);
     await tryRevocation(all, origin, ASKING);
     await tryAddresses(all, origin);
     t.diagnostic(`${await tryBypasses(all, origin)} attempts`);
+    assertKeyStayed(all);
     await tryAway(all, origin, ASKING);
   });
 
@@ -65,7 +70,8 @@ async function before(t: TestContext, all: Cast, file: string, changes: Readonly
   const cwd = await folder(t);
   const latchkey = Number(new URL(all.server.issuer).port);
   const places = { latchkey, gateway: port, upstream: all.upstream.port, apiId: all.apiId, folder: cwd };
-  const text = configuration('envoy', file, places, changes);
+  // A line that is added begins where the one before it does.
+  const text = configuration('envoy', file, places, changes).replaceAll(/^( *)(.*\n)@/gm, '$1$2$1');
   const args = ['--config-yaml', text, '--disable-hot-restart', '--concurrency', '1', '--log-level', 'warn'];
   await started(t, envoy.path, args, { cwd, port });
   return `http://127.0.0.1:${port}`;

@@ -5,10 +5,10 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { launch, until } from '../main/process.ts';
-import { expectStatus } from '../support/registered.ts';
 import { freePort } from '../support/running.ts';
 import { tryBypasses } from './bypass.ts';
 import { cast } from './cast.ts';
+import { assertKeyStayed, BY_GATEWAY_ALONE, gatewayKey } from './gateway-key.ts';
 import { configuration } from './guide.ts';
 import { type Manner, tryAddresses, tryAway, tryBodies, tryEverything, tryIdentity, tryRevocation } from './probes.ts';
 import { folder, gateway, started, writeInto } from './process.ts';
@@ -61,15 +61,12 @@ describe('HAProxy', { skip: haproxy.skip }, () => {
   });
 
   test('asking by Lua with a gateway’s key: takes what is good, refuses what has ended, tells who calls', async (t) => {
-    // Nobody may ask but by a key.
-    const all = await cast(t, { LATCHKEY_KEY_ANNOUNCE_SECONDS: '1', LATCHKEY_FORWARD_AUTH_ALLOW: '192.0.2.1/32' });
-    const draft = { type: 'generic', name: 'HAProxy', settings: { apis: [all.server.demo.api] } };
-    const { credentials } = expectStatus(await all.server.call('POST', '/gateways', draft), 201);
+    const all = await cast(t, { LATCHKEY_KEY_ANNOUNCE_SECONDS: '1', ...BY_GATEWAY_ALONE });
     const port = await freePort();
     const cwd = await folder(t);
     const latchkey = Number(new URL(all.server.issuer).port);
     const places = { latchkey, gateway: port, upstream: all.upstream.port, apiId: all.apiId, folder: cwd };
-    const key = { GATEWAY_KEY: credentials.api_key };
+    const key = { GATEWAY_KEY: await gatewayKey(all) };
     await writeInto(cwd, {
       'asking.cfg': configuration('haproxy', 'asking.cfg', places),
       'latchkey.lua': configuration('haproxy', 'latchkey.lua', places, key),
@@ -84,11 +81,7 @@ describe('HAProxy', { skip: haproxy.skip }, () => {
     await tryAddresses(all, origin);
     await tryRotation(t, all, origin);
     await tryBypasses(all, origin);
-    assert.doesNotMatch(
-      JSON.stringify(all.upstream.reached),
-      /latchkey_gwk_/,
-      'the gateway’s key stays at the gateway',
-    );
+    assertKeyStayed(all);
     await tryAway(all, origin, ASKING);
   });
 });

@@ -3,6 +3,7 @@ import { describe, type TestContext, test } from 'node:test';
 import { freePort } from '../support/running.ts';
 import { tryBypasses } from './bypass.ts';
 import { type Cast, cast } from './cast.ts';
+import { BY_GATEWAY_ALONE, gatewayKey } from './gateway-key.ts';
 import { configuration } from './guide.ts';
 import { type Manner, tryAddresses, tryAway, tryBodies, tryEverything, tryIdentity, tryRevocation } from './probes.ts';
 import { folder, gateway, started, writeInto } from './process.ts';
@@ -32,8 +33,9 @@ describe('nginx', { skip: nginx.skip }, () => {
     await tryAway(all, origin, INTROSPECTING);
   });
 
-  test('asking: takes what is good, refuses what has ended, tells who calls, and cannot be got past', async (t) => {
-    const all = await cast(t, { LATCHKEY_KEY_ANNOUNCE_SECONDS: '1' });
+  test('asking, known by its address: takes what is good, refuses what has ended, tells who calls, and cannot be got past', async (t) => {
+    const all = await cast(t, { LATCHKEY_KEY_ANNOUNCE_SECONDS: '1', ...BY_GATEWAY_ALONE });
+    await gatewayKey(all, { addresses: ['127.0.0.1'] });
     const origin = await before(t, all, 'asking.conf', ['asking-headers.conf']);
     await tryEverything(all, origin, ASKING);
     await tryIdentity(all, origin, ASKING);
