@@ -125,6 +125,11 @@ for (const store of stores()) {
         assert.deepEqual([await status(asking), await status(asking, other)], [200, 403]);
       }
       assert.ok(faults().includes('its settings.apis do not name this API'));
+      for (const type of ['wso2-okta', 'kong-konnect']) {
+        const one = await configure(server, { apis: [api.identifier] }, { type });
+        const asking = keyed(one.credentials.api_key);
+        assert.deepEqual([await status(asking), await status(asking, other)], [200, 403], type);
+      }
       await change(id, { settings: { apis: [otherApi.identifier] } });
       for (const asking of [from(GATEWAY), keyed(credentials.api_key)]) {
         assert.deepEqual([await status(asking), await status(asking, other)], [403, 401]);
