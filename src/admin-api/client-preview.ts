@@ -59,7 +59,8 @@ const PreviewOrder = z
 
 const exampleTime = z.int().meta({ description: 'As of now: an example.' });
 
-const PreviewedClaims = z.object({
+// Gateways may have further ones added, by names of their own.
+const PreviewedClaims = z.looseObject({
   iss: z.string(),
   sub: z.string(),
   client_id: z.string(),

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { readNames } from '../domain/apis/references.ts';
 import { notFound } from '../domain/errors.ts';
+import { FurtherClaims } from '../domain/gateways/gateway-claims.ts';
 import { readCredentials } from '../domain/gateways/gateway-credential-changes.ts';
 import { Gateway, gateways, isWso2, KongAdmin, Notify, Product, ScopeChoice } from '../domain/gateways/gateways.ts';
 import { type KongSync, kongSyncs } from '../domain/gateways/kong/kong-syncs.ts';
@@ -25,6 +26,7 @@ export const gatewayExample = {
     apis: ['https://api.example.com/orders'],
     scopes: 'all',
     roles: [],
+    claims: {},
     addresses: [],
     proxy_hops: 0,
     notify: null,
@@ -73,19 +75,17 @@ export const GatewayView = z
         '`waiting`: it has not shown a credential yet. `failing`: it was not told of the last revocation, or not reached by ' +
         'the last sync.',
     }),
-    last_contact_at: z.iso
-      .datetime()
-      .nullable()
-      .meta({
-        description:
-          'When it last showed a credential, to within some seconds; when a Kong that is kept in line was last reached.',
-      }),
+    last_contact_at: z.iso.datetime().nullable().meta({
+      description:
+        'When it last showed a credential, to within some seconds; when a Kong that is kept in line was last reached.',
+    }),
     notify_status: NotifyStatus.nullable(),
     client_id: shape.client_id.meta({ description: 'Its own, at the OAuth endpoints; null where it needs none.' }),
     settings: z.object({
       apis: z.array(z.string()),
       scopes: ScopeChoice,
       roles: z.array(z.string()),
+      claims: FurtherClaims,
       addresses: shape.addresses,
       proxy_hops: shape.proxy_hops,
       notify: Notify.nullable(),
@@ -120,7 +120,7 @@ export async function gatewayViews(
   const syncs = new Map((await storage.getMany(kongSyncs, kongs)).map((sync) => [sync.id, sync]));
   return records.map((gateway, index) => {
     const last_contact_at = contacts[index] ?? syncs.get(gateway.id)?.reached_at ?? null;
-    const { api_ids, scopes, binding_role_ids, addresses, proxy_hops, notify, products, kong } = gateway;
+    const { api_ids, scopes, binding_role_ids, claims = {}, addresses, proxy_hops, notify, products, kong } = gateway;
     return GatewayView.parse({
       ...gateway,
       status: statusOf(gateway, last_contact_at, syncs.get(gateway.id)),
@@ -130,6 +130,7 @@ export async function gatewayViews(
         apis: api_ids.map(names.api),
         scopes,
         roles: binding_role_ids.map(names.role),
+        claims,
         addresses,
         proxy_hops,
         notify,

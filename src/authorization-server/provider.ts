@@ -6,8 +6,9 @@ import Provider, { type Configuration, errors, type KoaContextWithOIDC } from 'o
 import type { SigningAlgorithm } from '../domain/apis/apis.ts';
 import type { Limits } from '../domain/limits/limits.ts';
 import { claimsOf } from '../domain/tokens/claims.ts';
+import { gatewayClaimsFor } from '../domain/tokens/gateway-claims.ts';
 import { type ApiLookup, decideGrant, type Grant, GrantRefusal } from '../domain/tokens/grants.ts';
-import { type KongKnowledge, kongKeyFor } from '../domain/tokens/kong-key.ts';
+import type { KongKnowledge } from '../domain/tokens/kong-key.ts';
 import { demandMayGetTokens } from '../domain/tokens/may-get-tokens.ts';
 import { CLOCK_TOLERANCE_SECONDS } from '../domain/tokens/revocations.ts';
 import { newTokenId } from '../domain/tokens/token-ids.ts';
@@ -185,7 +186,7 @@ function claimsFor({ issuer, lookup, secondsToServe }: ProviderParts, ctx: KoaCo
     jti: newTokenId(now, stateOfRequest(ctx).credential ?? ''),
     iat: Math.floor(now / 1000),
     lifetimeSeconds: Math.min(grant.lifetimeSeconds, secondsToServe()),
-    kongKey: kongKeyFor(lookup, grant, (algorithm) => kids.get(algorithm)),
+    gatewayClaims: gatewayClaimsFor(lookup, grant, (algorithm) => kids.get(algorithm)),
   });
 }
 

@@ -3,8 +3,9 @@ import { randomBytes } from 'node:crypto';
 import type { Standing } from '../domain/catalogue/standing.ts';
 import { DomainError } from '../domain/errors.ts';
 import { claimsOf } from '../domain/tokens/claims.ts';
+import { gatewayClaimsFor } from '../domain/tokens/gateway-claims.ts';
 import { type ApiLookup, decideGrant, type Grant, GrantRefusal, type TokenRequest } from '../domain/tokens/grants.ts';
-import { type KongKnowledge, kongKeyFor } from '../domain/tokens/kong-key.ts';
+import type { KongKnowledge } from '../domain/tokens/kong-key.ts';
 import { demandTokenProfile } from '../domain/tokens/may-get-tokens.ts';
 import { NO_CREDENTIAL, newTokenId } from '../domain/tokens/token-ids.ts';
 import type { Artifacts } from './artifacts.ts';
@@ -58,8 +59,8 @@ async function issue({ issuer, keys, knowledge, opaque }: IssueParts, grant: Gra
   const lifetimeSeconds = Math.min(lifetimeOf(grant, order, now), knowledge.secondsToServe());
   const iat = Math.floor(now / 1000);
   // Named and used without a pause between: the key that signs may change.
-  const kongKey = kongKeyFor(knowledge, grant, (algorithm) => keys.signingKid(algorithm));
-  const claims = claimsOf(grant, { issuer, jti: newTokenId(now, NO_CREDENTIAL), iat, lifetimeSeconds, kongKey });
+  const gatewayClaims = gatewayClaimsFor(knowledge, grant, (algorithm) => keys.signingKid(algorithm));
+  const claims = claimsOf(grant, { issuer, jti: newTokenId(now, NO_CREDENTIAL), iat, lifetimeSeconds, gatewayClaims });
   const answer = { token_type: 'Bearer', expires_in: lifetimeSeconds, scope: claims.scope } as const;
   if (api.token_format === 'jwt') {
     const access_token = await keys.sign({ ...claims }, api.signing_algorithm, api.token_type_header);

@@ -4,6 +4,7 @@ import { ApiIdentifier } from '../apis/references.ts';
 import { RoleName } from '../apis/roles.ts';
 import type { Mistake } from '../errors.ts';
 import { definedIn } from '../merge.ts';
+import { FurtherClaims, furtherClaimMistakes } from './gateway-claims.ts';
 import { Gateway, GatewayType, KongAdmin, Notify, Product, ScopeChoice } from './gateways.ts';
 
 const { shape } = Gateway;
@@ -45,6 +46,9 @@ const settings = {
   }),
   scopes: ScopeChoice.meta({ description: "What its clients get of their API's scopes." }),
   roles: z.array(RoleName).max(100).meta({ description: 'Of ours, to which scopes that it pushes may be bound.' }),
+  claims: FurtherClaims.meta({
+    description: 'Claims by other names in the tokens for its APIs, for gateways that look for those: what each holds.',
+  }),
   addresses: shape.addresses.meta({ description: 'From where it may ask at forward-auth.' }),
   proxy_hops: shape.proxy_hops.meta({ description: 'How many proxies stand between its callers and it.' }),
   notify: NotifyDraft.nullable(),
@@ -84,7 +88,7 @@ export type GatewayChanges = z.output<typeof GatewayChanges>;
 
 type Setting = keyof GatewaySettings;
 
-const EVERY: readonly Setting[] = ['apis', 'addresses', 'proxy_hops'];
+const EVERY: readonly Setting[] = ['apis', 'claims', 'addresses', 'proxy_hops'];
 const SETTINGS: Readonly<Record<GatewayType, readonly Setting[]>> = {
   'wso2-keycloak': [...EVERY, 'scopes', 'notify'],
   'wso2-okta': [...EVERY, 'scopes', 'notify'],
@@ -107,7 +111,7 @@ const APIS: Readonly<Record<GatewayType, { least: number; most: number; says: st
 export function settingMistakes(type: GatewayType, given: GatewaySettings, isNew: boolean): Mistake[] {
   const said = Object.entries(definedIn(given)) as [Setting, unknown][];
   const unfit = said.flatMap(([name, value]) => (SETTINGS[type].includes(name) || saysNothing(value) ? [] : name));
-  const { apis = isNew ? [] : undefined, products = [], kong } = given;
+  const { apis = isNew ? [] : undefined, products = [], kong, claims = {} } = given;
   const { least, most, says } = APIS[type];
   const count = apis?.length ?? least;
   return [
@@ -117,6 +121,7 @@ export function settingMistakes(type: GatewayType, given: GatewaySettings, isNew
     ...(!isNew && type === 'kong-admin' && kong === null
       ? [{ pointer: '/settings/kong', detail: 'must not be null for kong-admin' }]
       : []),
+    ...furtherClaimMistakes(claims, '/settings/claims'),
     ...products.flatMap(({ version }, index) =>
       products.findIndex((other) => other.version === version) < index
         ? [{ pointer: `/settings/products/${index}/version`, detail: 'is a repetition' }]

@@ -15,7 +15,7 @@ type Written = Pick<Gateway, 'notify' | 'kong'>;
 /** The settings as a gateway's record has them. */
 export type StoredSettings = Pick<
   Gateway,
-  'api_ids' | 'scopes' | 'binding_role_ids' | 'addresses' | 'proxy_hops' | 'notify' | 'products' | 'kong'
+  'api_ids' | 'scopes' | 'binding_role_ids' | 'claims' | 'addresses' | 'proxy_hops' | 'notify' | 'products' | 'kong'
 >;
 
 /** What a gateway begins with where nothing is said of it. */
@@ -23,6 +23,7 @@ export const NO_SETTINGS: StoredSettings = {
   api_ids: [],
   scopes: 'all',
   binding_role_ids: [],
+  claims: {},
   addresses: [],
   proxy_hops: 0,
   notify: null,
@@ -50,7 +51,7 @@ export async function resolveSettings(
   before: StoredSettings = NO_SETTINGS,
 ): Promise<{ settings: Partial<StoredSettings>; mistakes: Mistake[] }> {
   const references = new References({ storage, unit });
-  const { notify, products, kong, scopes, addresses, proxy_hops } = given;
+  const { notify, products, kong, scopes, claims, addresses, proxy_hops } = given;
   const api_ids = given.apis && (await references.apis(given.apis, '/settings/apis'));
   const binding_role_ids = given.roles && (await references.roles(given.roles, '/settings/roles'));
   const settings = definedIn({
@@ -58,6 +59,7 @@ export async function resolveSettings(
     binding_role_ids,
     products: products && (await resolveProducts(references, products, api_ids ?? before.api_ids)),
     scopes,
+    claims,
     addresses,
     proxy_hops,
     notify: notify && storedNotify(notify, id, before, sealer),

@@ -12,6 +12,7 @@ import { asRoles } from '../apis/told-roles.ts';
 import { Name, recordShape, ScopeName } from '../record.ts';
 import type { Table } from '../store.ts';
 import { WebhookUrl } from '../webhooks/webhooks.ts';
+import { FurtherClaims } from './gateway-claims.ts';
 
 export const GatewayType = z.enum(['wso2-keycloak', 'wso2-okta', 'wso2-is', 'kong-konnect', 'kong-admin', 'generic']);
 export type GatewayType = z.infer<typeof GatewayType>;
@@ -53,6 +54,8 @@ export const Gateway = z.object({
   scopes: ScopeChoice,
   /** Roles that bindings of pushed scopes may name. */
   binding_role_ids: z.array(z.string()).max(100),
+  /** Claims by other names, in the tokens for its APIs; missing where it was made before there were any. */
+  claims: FurtherClaims.optional(),
   /** From where it may ask at forward-auth. */
   addresses: z.array(AddressRange).max(100),
   /** How many proxies stand between its client and it. */
@@ -97,6 +100,7 @@ export const gateways: Table<Gateway> = {
       api_ids: asApis,
       scopes: 'shown',
       binding_role_ids: { ...asRoles, as: 'roles' },
+      claims: 'shown',
       addresses: 'shown',
       proxy_hops: 'shown',
       notify: (notify) => notify && { url: notify.url, username: notify.username, tenant_domain: notify.tenant_domain },

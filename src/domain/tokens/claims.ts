@@ -1,4 +1,5 @@
 /** What a token says (RFC 9068 section 2.2, and what gateways ask for beside it). */
+import type { GatewayClaims } from './gateway-claims.ts';
 import type { Grant } from './grants.ts';
 
 export interface AccessTokenClaims {
@@ -18,8 +19,6 @@ export interface AccessTokenClaims {
   readonly environment: string;
   /** The client again, of one that was made through a gateway: by this WSO2 ends all tokens of a client. */
   readonly entity_id?: string;
-  /** Only in a token for an API that a Kong serves: see `kong-key.ts`. */
-  readonly kong_key?: string;
 }
 
 /** What a token says beside its grant. */
@@ -30,14 +29,16 @@ export interface TokenMaking {
   readonly iat: number;
   /** Until `exp`. */
   readonly lifetimeSeconds: number;
-  readonly kongKey: string | undefined;
+  /** What gateways ask for; none of it is a claim that is above. */
+  readonly gatewayClaims: GatewayClaims;
 }
 
 /** @returns all that a token says */
 export function claimsOf({ standing, api, scopes }: Grant, making: TokenMaking): AccessTokenClaims {
-  const { issuer, jti, iat, lifetimeSeconds, kongKey } = making;
+  const { issuer, jti, iat, lifetimeSeconds, gatewayClaims } = making;
   const { client, roles } = standing;
   return {
+    ...gatewayClaims,
     iss: issuer,
     sub: client.id,
     client_id: client.id,
@@ -52,6 +53,5 @@ export function claimsOf({ standing, api, scopes }: Grant, making: TokenMaking):
     roles,
     environment: client.environment,
     ...(client.gateway_id && { entity_id: client.id }),
-    ...(kongKey !== undefined && { kong_key: kongKey }),
   };
 }

@@ -10,9 +10,10 @@ import { type SigningKey, signingAt } from '../signing-keys/signing-keys.ts';
 import type { Storage } from '../store.ts';
 import type { VerdictKnowledge } from '../verdicts/admission.ts';
 import { type AccessTokenClaims, claimsOf } from './claims.ts';
+import { gatewayClaimsFor } from './gateway-claims.ts';
 import { type ApiLookup, decideGrant, GrantRefusal, type TokenRequest } from './grants.ts';
 import { INACTIVE, type Introspection, introspect } from './introspection.ts';
-import { type KongKnowledge, kongKeyFor } from './kong-key.ts';
+import type { KongKnowledge } from './kong-key.ts';
 import { demandMayGetTokens } from './may-get-tokens.ts';
 import { NO_CREDENTIAL, newTokenId } from './token-ids.ts';
 
@@ -81,7 +82,7 @@ function claimsFor(
       jti: newTokenId(now, NO_CREDENTIAL),
       iat: Math.floor(now / 1000),
       lifetimeSeconds: Math.min(grant.lifetimeSeconds, knowledge.secondsToServe()),
-      kongKey: kongKeyFor(knowledge, grant, (algorithm) => signing.get(algorithm)?.id),
+      gatewayClaims: gatewayClaimsFor(knowledge, grant, (algorithm) => signing.get(algorithm)?.id),
     });
   } catch (error) {
     if (!(error instanceof GrantRefusal)) throw error;
