@@ -25,8 +25,8 @@ const REQUEST_MS = 20_000;
 /** How often Kong is asked what it has: so long may last what somebody changed there by hand. */
 export const ASK_EVERY_MS = 5 * 60_000;
 
-/** What a consumer follows from, beside the small tables. */
-const FOLLOWED = [clients, applications, accessProfiles, collections].map(({ name }) => name);
+/** What several consumers follow from, beside the small tables. */
+const FOR_MANY = [applications, accessProfiles, collections].map(({ name }) => name);
 
 export interface KongSyncParts {
   readonly storage: Storage;
@@ -73,10 +73,15 @@ export function keepKongsInLine(parts: KongSyncParts): KongKeeping {
   catalogue.subscribe(() => {
     for (const { line } of kept.values()) line.changed(Date.now());
   });
-  catalogue.watch((tables) => {
-    const isKey = tables.has(apiKeys.name);
-    if (!isKey && !FOLLOWED.some((name) => tables.has(name))) return;
-    for (const { line } of kept.values()) isKey ? line.keysChanged(Date.now()) : line.changed(Date.now());
+  catalogue.watch((changes) => {
+    const idsOf = (name: string) => changes.filter(({ table }) => table === name).map(({ id }) => id);
+    const [clientIds, keyIds] = [idsOf(clients.name), idsOf(apiKeys.name)];
+    const isForMany = changes.some(({ table }) => FOR_MANY.includes(table));
+    for (const { line } of kept.values()) {
+      if (clientIds.length > 0) line.changed(Date.now(), clientIds);
+      if (keyIds.length > 0) line.keysChanged(Date.now(), keyIds);
+      if (isForMany) line.changed(Date.now());
+    }
   });
 
   async function look(): Promise<void> {
@@ -104,10 +109,10 @@ export function keepKongsInLine(parts: KongSyncParts): KongKeeping {
   }
 
   async function run(gateway: Gateway, line: KongLine): Promise<void> {
-    const { present, end } = line.begin(Date.now());
+    const { known, end } = line.begin(Date.now());
     try {
       const whyStop = () => (isOurs && !isEnding ? undefined : 'Another node goes on with it.');
-      const synced = await syncer.sync(gateway, { present, whyStop });
+      const synced = await syncer.sync(gateway, { known, whyStop });
       end(synced, Date.now());
       const { outcome, detail, created, changed, deleted } = synced.sync;
       const changes = created + changed + deleted;

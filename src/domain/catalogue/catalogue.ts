@@ -36,7 +36,7 @@ export type CatalogueEvent = 'apis' | 'roles' | 'signing_keys' | 'gateways';
 export class Catalogue {
   readonly #storage: Storage;
   readonly #listeners = new Set<(event: CatalogueEvent) => void>();
-  readonly #watchers = new Set<(tables: ReadonlySet<string>) => void>();
+  readonly #watchers = new Set<(changes: readonly Change[]) => void>();
   readonly #holders: KnownHolders;
   readonly #staleness: Staleness;
   #apis = new Map<string, Api>();
@@ -140,8 +140,8 @@ export class Catalogue {
     this.#listeners.add(listener);
   }
 
-  /** Calls `watcher` with the names of the tables that have changed, once what is held of them has been read. */
-  watch(watcher: (tables: ReadonlySet<string>) => void): void {
+  /** Calls `watcher` with all changes, once what is held here of what has changed has been read. */
+  watch(watcher: (changes: readonly Change[]) => void): void {
     this.#watchers.add(watcher);
   }
 
@@ -151,8 +151,7 @@ export class Catalogue {
    */
   apply(changes: readonly Change[]): Promise<void> {
     const known = this.#take(changes);
-    const changed = new Set(changes.map(({ table }) => table));
-    for (const watcher of this.#watchers) void known.then(() => watcher(changed));
+    for (const watcher of this.#watchers) void known.then(() => watcher(changes));
     return known;
   }
 

@@ -103,7 +103,6 @@ describe('the groups of a consumer', () => {
 describe('when a Kong is looked at', () => {
   const ended = (outcome: Synced['sync']['outcome'], present: KongEntity[] | undefined, isLasting = false): Synced => ({
     sync: { outcome, wanted: { consumers: 0, jwts: 0, acls: 0, key_auths: 0 } } as Synced['sync'],
-    report: {} as Synced['report'],
     present,
     isLasting,
   });
@@ -112,19 +111,22 @@ describe('when a Kong is looked at', () => {
     const line = new KongLine(10_000);
     assert.ok(line.isDue(0));
     const first = line.begin(0);
-    assert.equal(first.present, undefined);
+    assert.equal(first.known, undefined);
     first.end(ended('in_line', []), 0);
     assert.ok(!line.isDue(9_999));
     line.changed(100);
     assert.ok(line.isDue(100));
     const second = line.begin(100);
-    assert.deepEqual(second.present, []);
-    line.changed(110);
+    assert.deepEqual(second.known, { present: [], holders: undefined, hasKeysChanged: false });
+    line.changed(110, ['cli_1']);
+    line.changed(115, ['cli_2']);
     second.end(ended('in_line', []), 120);
     assert.ok(line.isDue(140), 'what changed meanwhile is not forgotten');
-    line.begin(140).end(ended('in_line', []), 140);
+    const third = line.begin(140);
+    assert.deepEqual(third.known?.holders, ['cli_1', 'cli_2'], 'and nobody else is looked at');
+    third.end(ended('in_line', []), 140);
     assert.ok(!line.isDue(9_999) && line.isDue(10_000));
-    assert.equal(line.begin(10_000).present, undefined);
+    assert.equal(line.begin(10_000).known, undefined);
   });
 
   test('later and later while it is away, up to a minute, and not because of changes; other settings end the pause', () => {
@@ -144,17 +146,20 @@ describe('when a Kong is looked at', () => {
     assert.ok(!line.isDue(now + 59_000));
     line.forget(now);
     assert.ok(line.isDue(now));
-    assert.equal(line.begin(now).present, undefined);
+    assert.equal(line.begin(now).known, undefined);
   });
 
   test('after a change of API keys it is asked at once and again, for others bring them', () => {
     const line = new KongLine(1_000_000);
     line.begin(0).end(ended('in_line', []), 0);
-    line.keysChanged(100);
+    line.keysChanged(100, ['key_1']);
     const first = line.begin(100);
-    assert.equal(first.present, undefined);
+    assert.deepEqual(first.known, { present: [], holders: ['key_1'], hasKeysChanged: true });
     first.end(ended('in_line', []), 100);
     assert.ok(!line.isDue(5_000) && line.isDue(5_100));
-    assert.equal(line.begin(5_100).present, undefined);
+    const second = line.begin(5_100);
+    assert.deepEqual(second.known, { present: [], holders: ['key_1'], hasKeysChanged: true });
+    second.end(ended('in_line', []), 5_100);
+    assert.ok(!line.isDue(900_000), 'once');
   });
 });

@@ -110,6 +110,10 @@ for (const store of stores()) {
       assert.equal(kong.all('jwts').length, 2);
       assert.equal((await server.call('GET', `/gateways/${gateway.id}`)).body.status, 'connected');
       assert.deepEqual([(await sync({ dry_run: true })).outcome, (await sync()).outcome], ['in_line', 'in_line']);
+      const more = await client();
+      await until('one more is there', () => kong.groups(more.client_id).length === 2);
+      const counts = { consumers: 3, jwts: 3, acls: 6, key_auths: 0 };
+      await until('all are counted', async () => JSON.stringify((await last()).wanted) === JSON.stringify(counts));
     });
 
     test('what somebody does to it by hand is told by a dry run, which changes nothing, and repaired', async (t) => {

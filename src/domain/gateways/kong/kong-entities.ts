@@ -44,3 +44,8 @@ export function kongId(gatewayId: string, ...names: readonly string[]): string {
   const hex = bytes.toString('hex');
   return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join('-');
 }
+
+/** @param holderId a client's id or an API key's @returns the id of its consumer */
+export function consumerId(gatewayId: string, holderId: string): string {
+  return kongId(gatewayId, 'consumers', holderId);
+}

@@ -1,4 +1,5 @@
 /** Brings a Kong in line: reads what it has, or remembers, and does what is left to do. Whoever repeats it changes nothing. */
+import { setImmediate as breath } from 'node:timers/promises';
 import { type KongDoor, KongFailure, KongRefusal } from './kong-door.ts';
 import { KONG_KINDS, type KongEntity } from './kong-entities.ts';
 import { type KongChange, planKong } from './kong-plan.ts';
@@ -21,8 +22,8 @@ export interface Reconciled {
 
 export interface ReconcileOrder {
   readonly wanted: readonly KongEntity[];
-  /** What Kong was last seen to have; undefined to ask it. */
-  readonly present?: readonly KongEntity[] | undefined;
+  /** Finds out what Kong has. @throws KongFailure */
+  readonly present: () => Promise<readonly KongEntity[]>;
   /** Only finds out what is to do. */
   readonly dryRun?: boolean;
   /** Asked between changes: where it says why, it ends here. */
@@ -36,8 +37,8 @@ export async function reconcile(door: KongDoor, order: ReconcileOrder): Promise<
   const { wanted, dryRun = false } = order;
   const tally = new Tally(wanted, dryRun);
   try {
-    const present = order.present ?? (await listAll(door));
-    const plan = planKong(wanted, present);
+    const present = await order.present();
+    const plan = await planInParts(wanted, present);
     // Only hashes of API keys are kept: whoever shows one gives it to Kong.
     const isUnknown = ({ action, entity }: KongChange) => action !== 'delete' && entity.kind === 'key-auths';
     tally.missing(plan.filter(isUnknown).map(({ entity }) => entity.name));
@@ -60,11 +61,35 @@ export async function reconcile(door: KongDoor, order: ReconcileOrder): Promise<
   }
 }
 
-async function listAll(door: KongDoor): Promise<KongEntity[]> {
+/** @returns all that Kong has @throws KongFailure */
+export async function listAll(door: KongDoor): Promise<KongEntity[]> {
   const lists: KongEntity[][] = [];
   // One after the other: what a consumer has is asked for after the consumers, so that it is not taken for an orphan's.
   for (const kind of KONG_KINDS) lists.push(await door.list(kind));
   return lists.flat();
+}
+
+/** A few consumers at a time: a plan for all of ten thousand would keep every request waiting. */
+async function planInParts(wanted: readonly KongEntity[], present: readonly KongEntity[]): Promise<KongChange[]> {
+  const [wantedParts, presentParts] = [wanted, present].map((all) => Map.groupBy(all, partOf));
+  const plans: KongChange[] = [];
+  for (const part of new Set([...(wantedParts?.keys() ?? []), ...(presentParts?.keys() ?? [])])) {
+    plans.push(...planKong(wantedParts?.get(part) ?? [], presentParts?.get(part) ?? []));
+    await breath();
+  }
+  return STAGES.flatMap((stage) => plans.filter((change) => stageOf(change) === stage));
+}
+
+/** By the beginning of the consumer's id: what belongs together is planned together. */
+function partOf({ id, consumer }: KongEntity): string {
+  return (consumer ?? id).slice(0, 2);
+}
+
+const STAGES = ['delete', 'consumers', 'rest'] as const;
+
+function stageOf({ action, entity }: KongChange): (typeof STAGES)[number] {
+  if (action === 'delete') return 'delete';
+  return entity.kind === 'consumers' ? 'consumers' : 'rest';
 }
 
 async function carryOut(
@@ -100,7 +125,7 @@ function batches(plan: readonly KongChange[]): KongChange[][] {
   const made: KongChange[][] = [];
   let stage: string | undefined;
   for (const change of plan) {
-    const next = change.action === 'delete' ? 'delete' : change.entity.kind === 'consumers' ? 'consumers' : 'rest';
+    const next = stageOf(change);
     const last = made.at(-1);
     if (last === undefined || next !== stage || last.length === AT_ONCE) made.push([change]);
     else last.push(change);

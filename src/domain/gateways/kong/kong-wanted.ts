@@ -2,6 +2,7 @@
  * What a gateway's Kong should have: a consumer for each client that may get tokens for its APIs, and for each API key
  * that is good at them. Read from the store anew each time, decided by the rules that issue and verify.
  */
+import { setImmediate as breath } from 'node:timers/promises';
 import { type ApiKey, apiKeys } from '../../api-keys/api-keys.ts';
 import type { Api } from '../../apis/apis.ts';
 import { accessProfiles } from '../../applications/access-profiles.ts';
@@ -15,7 +16,7 @@ import type { Storage, StoredRecord, Table } from '../../store.ts';
 import { isPermitted } from '../../tokens/grants.ts';
 import { kongKeyOf } from '../../tokens/kong-key.ts';
 import type { Gateway } from '../gateways.ts';
-import { type KongEntity, kongId, tagsOf } from './kong-entities.ts';
+import { consumerId, type KongEntity, kongId, tagsOf } from './kong-entities.ts';
 import { groupsOf } from './kong-groups.ts';
 import { type KongKey, kongKeys } from './kong-keys.ts';
 
@@ -32,7 +33,8 @@ export interface WantedParts {
   readonly gateway: Pick<Gateway, 'id' | 'api_ids'>;
 }
 
-const PAGE = 500;
+/** Between two of these, requests get their turn. */
+const PAGE = 50;
 
 /** @param now milliseconds */
 export async function wantedInKong({ storage, lookup, gateway }: WantedParts, now: number): Promise<KongEntity[]> {
@@ -49,6 +51,24 @@ export async function wantedInKong({ storage, lookup, gateway }: WantedParts, no
     const standing = await keyStandingOf(read, lookup, key);
     if (standing !== undefined) wanted.push(...ofApiKey(gateway.id, standing, apis, now));
   });
+  return wanted;
+}
+
+/** @returns likewise for these clients and API keys alone */
+export async function wantedOfHolders(
+  parts: WantedParts,
+  holders: readonly string[],
+  now: number,
+): Promise<KongEntity[]> {
+  const { storage, lookup, gateway } = parts;
+  const apis = gateway.api_ids.flatMap((id) => lookup.api(id) ?? []);
+  const keys = kongKeys(lookup.signingKeys(), apis, now);
+  const wanted: KongEntity[] = [];
+  for (const client of await storage.getMany(clients, holders)) {
+    const standing = await standingOf(storage, lookup, client, []);
+    if (standing !== undefined) wanted.push(...ofClient(gateway.id, standing, apis, keys));
+  }
+  for (const key of await storage.getMany(apiKeys, holders)) wanted.push(...(await wantedOfApiKey(parts, key, now)));
   return wanted;
 }
 
@@ -129,7 +149,7 @@ function goodProofs({ current, earlier, expires_at }: ApiKey, now: number): stri
 function consumerOf(gatewayId: string, holderId: string): KongEntity {
   return {
     kind: 'consumers',
-    id: kongId(gatewayId, 'consumers', holderId),
+    id: consumerId(gatewayId, holderId),
     consumer: null,
     name: holderId,
     members: { username: holderId, custom_id: holderId },
@@ -158,6 +178,7 @@ async function eachOf<R extends StoredRecord>(
     const records: R[] = await storage.page(table, { limit: PAGE, after });
     for (const record of records) await look(record);
     after = records.at(-1);
+    await breath();
     if (records.length < PAGE) return;
   }
 }
