@@ -3,6 +3,7 @@
  * every byte that it has written is searched for every one of them.
  */
 import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
@@ -120,6 +121,8 @@ async function makeSecrets(here: Place, told: Awaited<ReturnType<Place['told']>>
   const hook = { url: 'https://hooks.example.com', events: ['*'] };
   hide(hidden, 'a webhook’s secret', (await call('/webhooks', hook)).secret.slice('whsec_'.length));
 
+  await configureGateways(call, api.identifier, hidden);
+
   // Sent twice: the second answer is read back from what was kept of the first.
   for (const [path, body, what] of [
     [clients, draft, 'a client’s'],
@@ -148,6 +151,37 @@ async function makeSecrets(here: Place, told: Awaited<ReturnType<Place['told']>>
   hideToken(hidden, 'a token that an operator had issued', ordered.access_token);
   await call('/signing-keys/rotate', { algorithm: 'RS256' });
   await call('/signing-keys/rotate', { algorithm: 'ES256', immediate: true });
+}
+
+/** What gateways prove themselves with, what they are given for elsewhere, and the secret of a client that one makes. */
+async function configureGateways(
+  // biome-ignore lint/suspicious/noExplicitAny: answers of every shape
+  call: (path: string, body: unknown, expected?: number) => Promise<any>,
+  identifier: string,
+  hidden: Hidden,
+): Promise<void> {
+  const password = randomBytes(24).toString('base64url');
+  const value = randomBytes(24).toString('base64url');
+  const notify = { url: 'https://apim.invalid', username: 'admin', password };
+  const kong = { url: 'https://kong.invalid', header: 'Kong-Admin-Token', value };
+  const apis = [identifier];
+  const wso2 = await call('/gateways', { type: 'wso2-okta', name: 'WSO2', settings: { apis, notify } });
+  await call('/gateways', { type: 'kong-admin', name: 'Kong', settings: { apis, kong } });
+  const { credentials: more } = await call(`/gateways/${wso2.id}/credentials`, {});
+  for (const [what, { client_secret, api_key }] of Object.entries({ first: wso2.credentials, second: more })) {
+    hide(hidden, `a gateway’s ${what} client secret`, client_secret);
+    hide(hidden, `a gateway’s ${what} key`, api_key);
+  }
+  hide(hidden, 'a password at API Manager', password);
+  hide(hidden, 'a token of a Kong', value);
+  const made = await send(wso2.endpoints.registration, {
+    method: 'POST',
+    headers: { authorization: `SSWS ${more.api_key}`, 'content-type': 'application/json' },
+    body: JSON.stringify({ client_name: 'Made_PRODUCTION' }),
+  });
+  assert.equal(made.status, 201, made.text);
+  hide(hidden, 'the secret of a client that was made through a gateway', made.body.client_secret);
+  await call(`/gateways/${wso2.id}/test`, {}, 200);
 }
 
 async function signIn(here: Place, first: string, second: string, hidden: Hidden): Promise<void> {
