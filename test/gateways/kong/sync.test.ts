@@ -217,6 +217,10 @@ for (const store of stores()) {
       kong.condition = 'up';
       await until('the one before is gone', () => kong.byKey(made.api_key).status === 401);
       await until('the new one is there', () => kong.byKey(refreshed.api_key).status === 200);
+      const third = await server.call('POST', `/api-keys/${made.id}/refresh`, { grace_seconds: 60 });
+      const { api_key: latest } = expectStatus(third, 201);
+      await until('a third is there', () => kong.byKey(latest).status === 200);
+      assert.equal(kong.byKey(refreshed.api_key).status, 200, 'in its grace');
       const inLine = await sync({ dry_run: true });
       assert.deepEqual([inLine.outcome, inLine.missing_api_keys], ['in_line', []]);
 

@@ -18,12 +18,15 @@ export interface Reconciled {
   readonly present: readonly KongEntity[] | undefined;
   /** Whether there is no use in another try until something changes. */
   readonly isLasting: boolean;
+  /** Whether it was told to stop. */
+  readonly isCutOff: boolean;
 }
 
 export interface ReconcileOrder {
-  readonly wanted: readonly KongEntity[];
   /** Finds out what Kong has. @throws KongFailure */
   readonly present: () => Promise<readonly KongEntity[]>;
+  /** Finds out what it should have: asked after that, so that what others have just brought is not taken for too much. */
+  readonly wanted: () => Promise<readonly KongEntity[]>;
   /** Only finds out what is to do. */
   readonly dryRun?: boolean;
   /** Asked between changes: where it says why, it ends here. */
@@ -34,10 +37,13 @@ const AT_ONCE = 8;
 
 /** @throws what is no word of Kong's */
 export async function reconcile(door: KongDoor, order: ReconcileOrder): Promise<Reconciled> {
-  const { wanted, dryRun = false } = order;
-  const tally = new Tally(wanted, dryRun);
+  const { dryRun = false } = order;
+  const tally = new Tally(dryRun);
+  let isCutOff = false;
   try {
     const present = await order.present();
+    const wanted = await order.wanted();
+    tally.expect(wanted);
     const plan = await planInParts(wanted, present);
     // Only hashes of API keys are kept: whoever shows one gives it to Kong.
     const isUnknown = ({ action, entity }: KongChange) => action !== 'delete' && entity.kind === 'key-auths';
@@ -45,19 +51,20 @@ export async function reconcile(door: KongDoor, order: ReconcileOrder): Promise<
     const possible = plan.filter((change) => !isUnknown(change));
     if (dryRun) {
       for (const change of possible) tally.done(change);
-      return { report: tally.report(), present, isLasting: false };
+      return { report: tally.report(), present, isLasting: false, isCutOff };
     }
     const known = new Map(present.map((entity) => [entity.id, entity]));
     for (const batch of batches(possible)) {
       const whyStop = order.whyStop?.();
+      isCutOff = whyStop !== undefined;
       if (whyStop !== undefined) throw new KongFailure(whyStop);
       await Promise.all(batch.map((change) => carryOut(door, change, known, tally)));
     }
-    return { report: tally.report(), present: [...known.values()], isLasting: false };
+    return { report: tally.report(), present: [...known.values()], isLasting: false, isCutOff };
   } catch (error) {
     if (!(error instanceof KongFailure)) throw error;
     tally.failed(error.message);
-    return { report: tally.report(), present: undefined, isLasting: error.isLasting };
+    return { report: tally.report(), present: undefined, isLasting: error.isLasting, isCutOff };
   }
 }
 
@@ -144,8 +151,11 @@ class Tally {
   #missing: readonly string[] = [];
   #detail: string | null = null;
 
-  constructor(wanted: readonly KongEntity[], isDry: boolean) {
+  constructor(isDry: boolean) {
     this.#isDry = isDry;
+  }
+
+  expect(wanted: readonly KongEntity[]): void {
     for (const { kind, isOptional } of wanted)
       if (!isOptional) this.#wanted[kind === 'key-auths' ? 'key_auths' : kind] += 1;
   }

@@ -49,22 +49,26 @@ export class KongSyncer {
     const begun = Date.now();
     const door = doorTo(gateway);
     const holders = known?.holders;
-    const wanted =
-      holders === undefined
-        ? await this.wanted(gateway)
-        : await wantedOfHolders({ storage, lookup, gateway }, holders, begun);
-    const others: KongEntity[] = [];
+    let others: readonly KongEntity[] = [];
     const isMeant = meaning(gateway.id, holders);
-    const present = async () => {
-      const all = known === undefined ? await listAll(door) : await presentNow(door, known);
-      others.push(...all.filter((entity) => !isMeant(entity)));
-      return all.filter(isMeant);
-    };
-    const reconciled = await reconcile(door, { wanted, present, dryRun, ...(whyStop && { whyStop }) });
+    const reconciled = await reconcile(door, {
+      async present() {
+        const all = known === undefined ? await listAll(door) : await presentNow(door, known);
+        others = all.filter((entity) => !isMeant(entity));
+        return all.filter(isMeant);
+      },
+      wanted: () =>
+        holders === undefined
+          ? this.wanted(gateway)
+          : wantedOfHolders({ storage, lookup, gateway }, holders, Date.now()),
+      dryRun,
+      ...(whyStop && { whyStop }),
+    });
     const at = new Date().toISOString();
     const isFailed = reconciled.report.outcome === 'failed';
     const before = isFailed || holders !== undefined ? await storage.get(kongSyncs, gateway.id) : undefined;
-    const report = holders === undefined ? reconciled.report : together(reconciled.report, { others, holders, before });
+    const report =
+      holders === undefined || isFailed ? reconciled.report : together(reconciled.report, { others, holders, before });
     const sync: KongSync = {
       id: gateway.id,
       version: 1,
@@ -75,7 +79,8 @@ export class KongSyncer {
       reached_at: isFailed ? (before?.reached_at ?? null) : at,
       ...report,
     };
-    if (!dryRun) await storage.put(kongSyncs, sync);
+    // Of what is gone on with elsewhere, that will tell.
+    if (!dryRun && !reconciled.isCutOff) await storage.put(kongSyncs, sync);
     const { isLasting } = reconciled;
     return { sync, isLasting, present: reconciled.present && [...others, ...reconciled.present] };
   }

@@ -11,6 +11,8 @@ import type { KongSyncer } from './kong-syncer.ts';
 /** How long one is remembered while its Kong is away. */
 const REMEMBERED_MS = 10 * 60_000;
 const REMEMBERED_MAX = 1_000;
+/** So long after the first time it is brought again: a sync that had not heard of it may have taken it for one too much. */
+const AGAIN_AFTER_MS = 8_000;
 const FIRST_PAUSE_MS = 500;
 const LONGEST_PAUSE_MS = 15_000;
 
@@ -20,6 +22,7 @@ interface Errand {
   readonly gatewayId: string;
   readonly shown: { readonly text: string; readonly hash: string };
   readonly until: number;
+  isThere: boolean;
   tries: number;
   nextAt: number;
 }
@@ -49,7 +52,7 @@ export class ShownKeys {
       if (gateway.type !== 'kong-admin' || !gateway.enabled) continue;
       const errand = { keyId: id, gatewayId: gateway.id, shown: { text, hash: current.hash } };
       if (this.#errands.size < REMEMBERED_MAX) {
-        this.#errands.add({ ...errand, until: now + REMEMBERED_MS, tries: 0, nextAt: now });
+        this.#errands.add({ ...errand, until: now + REMEMBERED_MS, isThere: false, tries: 0, nextAt: now });
       } else this.#lose(errand, 'There are too many keys that wait for a Kong.');
     }
   }
@@ -69,7 +72,9 @@ export class ShownKeys {
   /** Resolves when nothing is under way; what has not got there is forgotten. */
   async close(): Promise<void> {
     await this.#underWay;
-    for (const errand of this.#errands) this.#lose(errand, 'The server was stopped before.');
+    for (const errand of this.#errands) {
+      if (!errand.isThere) this.#lose(errand, 'The server was stopped before.');
+    }
   }
 
   async #run(errand: Errand): Promise<void> {
@@ -78,8 +83,11 @@ export class ShownKeys {
       const gateway = [...this.#parts.gateways()].find(({ id }) => id === errand.gatewayId);
       const key = await storage.get(apiKeys, errand.keyId);
       // Either is gone: nobody wants it any more.
-      if (gateway?.enabled && key !== undefined) await syncer.pushKey(gateway, key, errand.shown);
-      this.#errands.delete(errand);
+      if (!gateway?.enabled || key === undefined) return void this.#errands.delete(errand);
+      await syncer.pushKey(gateway, key, errand.shown);
+      if (errand.isThere) return void this.#errands.delete(errand);
+      errand.isThere = true;
+      errand.nextAt = Date.now() + AGAIN_AFTER_MS;
     } catch (error) {
       if (error instanceof KongRefusal) return this.#lose(errand, error.message);
       // The store may be away as well.
@@ -87,7 +95,9 @@ export class ShownKeys {
       errand.tries += 1;
       const now = Date.now();
       errand.nextAt = now + Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** (errand.tries - 1));
-      if (errand.nextAt > errand.until) this.#lose(errand, error instanceof Error ? error.message : '');
+      if (errand.nextAt <= errand.until) return;
+      if (errand.isThere) this.#errands.delete(errand);
+      else this.#lose(errand, error instanceof Error ? error.message : '');
     }
   }
 
