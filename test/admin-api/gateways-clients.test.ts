@@ -5,7 +5,8 @@ import { decodeJwt } from 'jose';
 import { gatewayClients } from '../../src/domain/gateways/gateway-clients.ts';
 import { sealedEntries } from '../audit/reading.ts';
 import { configured } from '../gateways/configured.ts';
-import { allOf, expectStatus, registerApi, registerClient } from '../support/registered.ts';
+import { makeMember, signedIn } from '../support/people.ts';
+import { allOf, expectStatus, registerApi, registerApplication, registerClient } from '../support/registered.ts';
 import { type Credentials, type Running, running } from '../support/running.ts';
 import { type Store, stores } from '../support/stores.ts';
 
@@ -148,6 +149,33 @@ for (const store of stores()) {
       const lasting = ({ iat, nbf, exp, jti, ...claims }: Record<string, unknown>) => claims;
       assert.deepEqual(lasting(before.claims), lasting(said));
       assert.equal(after.claims.exp - after.claims.iat, 60);
+    });
+
+    test('a gateway makes no client in an application that somebody has, or that it has none in, whatever that is called and tagged', async (t) => {
+      const { server, gateway, path } = await arranged(t, store);
+      const developer = await makeMember(server);
+      const call = await signedIn(server, developer);
+      const tags = [`gateway:${gateway.id}`];
+      const applicationOf = async ({ client_id }: Credentials): Promise<string> =>
+        expectStatus(await server.call('GET', `/clients/${client_id}`), 200).application_id;
+      // Tags and names are whatever their owner says.
+      const his = expectStatus(await call('POST', '/applications', { name: 'bobShop', tags }), 201);
+      const nobodys = await registerApplication(server, { name: 'bobShop', tags });
+      const own = expectStatus(await call('POST', '/applications', { name: 'bobShop', tags }), 201);
+      const adopted = expectStatus(
+        await call('POST', `/applications/${own.id}/clients`, { environment: 'production' }),
+        201,
+      );
+      expectStatus(await server.call('POST', `${path}/clients`, { client_id: adopted.id }), 201);
+      const made = [await gateway.make('bobShop_PRODUCTION'), await gateway.make('bobShop_SANDBOX')];
+      const places = await Promise.all(made.map(applicationOf));
+      assert.equal(new Set(places).size, 1, 'the two are together');
+      for (const id of [his.id, nobodys.id, own.id]) assert.ok(!places.includes(id));
+      assert.equal((await call('GET', `/clients/${made[0].client_id}`)).status, 404);
+      // Whose it has become, gets no more of what the gateway makes.
+      expectStatus(await gateway.at('DELETE', `/${made[1].client_id}`), 204);
+      expectStatus(await server.call('PATCH', `/applications/${places[0]}`, { owner: developer.id }), 200);
+      assert.notEqual(await applicationOf(await gateway.make('bobShop_SANDBOX')), places[0]);
     });
 
     test('a client that its owner deletes is gone for the gateway; its application goes with the last of both', async (t) => {

@@ -26,7 +26,7 @@ export function environmentOf(clientName: string): Environment {
   return ENVIRONMENT_SUFFIX.exec(clientName)?.[1] === 'SANDBOX' ? 'sandbox' : 'production';
 }
 
-/** @returns the application of this name that has no client in this environment yet, or a new one */
+/** @returns the application of this name, made for this gateway, that has no client in this environment yet; or a new one */
 export async function applicationFor(
   { storage, unit }: Place,
   gateway: Gateway,
@@ -35,9 +35,12 @@ export async function applicationFor(
 ): Promise<Application> {
   const name = nameOf(clientName);
   for (const application of await storage.all(applications, { name })) {
-    if (!application.enabled || !application.tags.includes(tagOf(gateway))) continue;
+    // Names and tags are whatever an owner of applications writes: they hand him no client.
+    const isNobodys = application.owner === null && application.tags.includes(tagOf(gateway));
+    if (!application.enabled || !isNobodys) continue;
     const its = await storage.all(clients, { application_id: application.id });
-    const isFree = its.every((client) => client.gateway_id === gateway.id && client.environment !== environment);
+    const isAnothers = its.some((client) => client.gateway_id !== gateway.id || client.environment === environment);
+    const isFree = its.length > 0 && !isAnothers;
     if (!isFree) continue;
     unit.require(applications, application);
     return application;
