@@ -141,7 +141,7 @@ for (const store of stores()) {
       assert.equal(kong.all('jwts')[0]?.['algorithm'], 'RS256');
       assert.equal((await sync({ dry_run: true })).outcome, 'in_line');
       const last = expectStatus(await server.call('GET', `/gateways/${gateway.id}/sync`), 200).last_sync;
-      assert.deepEqual([last.created, last.changed, last.deleted], [1, 1, 1]);
+      assert.deepEqual([last.outcome, last.wanted], ['in_line', done.wanted]);
       const entries = await server.call('GET', '/audit-entries?action=gateway.synced');
       assert.equal(expectStatus(entries, 200).data.length, 1);
     });
