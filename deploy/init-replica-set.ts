@@ -60,7 +60,8 @@ async function hasBecomePrimary(first: MongoClient): Promise<boolean> {
   while (Date.now() < giveUpAt) {
     const state = await first.db('admin').command({ hello: 1 });
     if (state.isWritablePrimary) return true;
-    if (state.primary !== undefined && state.secondary) return false;
+    // One that was just elected still calls itself a secondary, and names itself.
+    if (state.secondary && state.primary !== undefined && state.primary !== state.me) return false;
     await new Promise((resolve) => setTimeout(resolve, 200));
   }
   throw new Error('the replica set has no primary after a minute: are all its members up?');
