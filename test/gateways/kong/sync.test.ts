@@ -62,7 +62,7 @@ for (const store of stores()) {
     });
 
     test('a key that is to sign is in Kong before it signs: at every moment of a rotation tokens of both pass', async (t) => {
-      const { server, kong, client, token } = await synced(t, store, { announceSeconds: 2 });
+      const { server, kong, client, token } = await synced(t, store, { announceSeconds: 4 });
       const one = await client();
       await until('the client is there', () => kong.groups(one.client_id).length === 2);
       const old = await token(one);
