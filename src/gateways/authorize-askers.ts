@@ -44,8 +44,6 @@ export interface AskerParts {
 
 /** How many addresses are remembered: far more than gateways have. */
 const REMEMBERED = 1000;
-/** Not longer than any address is: what is remembered was sent by strangers. */
-const LONGEST_ADDRESS = 64;
 
 export class Askers {
   readonly #parts: AskerParts;
@@ -64,8 +62,9 @@ export class Askers {
   }
 
   /**
-   * @param address undefined where nobody knows it: such an asker has only its key
+   * @param address in its normal spelling; undefined where nobody knows it: such an asker has only its key
    * @param key what it sent as a gateway's key; one that does not count is not made up for by any address
+   * @returns the gateways that it may be, or why it may not ask
    */
   who(address: string | undefined, key: string | undefined): Asker | AskerFault {
     if (key !== undefined) return this.#byKey(address, key);
@@ -75,7 +74,7 @@ export class Askers {
     const found = this.#at(address);
     // Full only where those who ask are no gateways.
     if (this.#byAddress.size >= REMEMBERED) this.#byAddress.clear();
-    if (address.length <= LONGEST_ADDRESS) this.#byAddress.set(address, found);
+    this.#byAddress.set(address, found);
     return found;
   }
 
