@@ -2,12 +2,15 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { decodeJwt } from 'jose';
+import { removeGateway } from '../../src/domain/gateways/gateway-changes.ts';
 import { gatewayClients } from '../../src/domain/gateways/gateway-clients.ts';
+import { gateways } from '../../src/domain/gateways/gateways.ts';
+import { Unit } from '../../src/domain/unit.ts';
 import { sealedEntries } from '../audit/reading.ts';
 import { configured } from '../gateways/configured.ts';
 import { makeMember, signedIn } from '../support/people.ts';
 import { allOf, expectStatus, registerApi, registerApplication, registerClient } from '../support/registered.ts';
-import { type Credentials, type Running, running } from '../support/running.ts';
+import { type Credentials, type Running, running, send } from '../support/running.ts';
 import { type Store, stores } from '../support/stores.ts';
 
 async function arranged(t: Parameters<typeof running>[0], store: Store, settings: object = {}) {
@@ -176,6 +179,31 @@ for (const store of stores()) {
       expectStatus(await gateway.at('DELETE', `/${made[1].client_id}`), 204);
       expectStatus(await server.call('PATCH', `/applications/${places[0]}`, { owner: developer.id }), 200);
       assert.notEqual(await applicationOf(await gateway.make('bobShop_SANDBOX')), places[0]);
+    });
+
+    test('a gateway does not go while a client is made through it at the same moment', async (t) => {
+      const server = await running(t, store);
+      const { identifier } = await registerApi(server);
+      const draft = { type: 'kong-konnect', name: 'K', settings: { apis: [identifier] } };
+      const { id, endpoints, credentials } = expectStatus(await server.call('POST', '/gateways', draft), 201);
+      const { storage } = server;
+      const owner = { kind: 'machine', client_id: 'cli_owner', scopes: new Set(['ownership:write']) } as const;
+      const unit = new Unit();
+      const gateway = await storage.get(gateways, id);
+      assert.ok(gateway);
+      await removeGateway({ storage, unit, principal: { ...owner, holds: [], role_ids: [] } }, gateway);
+      const made = await send(endpoints.registration, {
+        method: 'POST',
+        headers: { 'x-api-key': credentials.api_key, 'content-type': 'application/json' },
+        body: JSON.stringify({ client_name: 'x', grant_types: ['client_credentials'] }),
+      });
+      assert.equal(made.status, 201, made.text);
+      await assert.rejects(
+        unit.commit(storage, async () => {}),
+        { kind: 'conflict' },
+      );
+      const { data } = expectStatus(await server.call('GET', `/gateways/${id}/clients`), 200);
+      assert.equal(data.length, 1);
     });
 
     test('a client that its owner deletes is gone for the gateway; its application goes with the last of both', async (t) => {

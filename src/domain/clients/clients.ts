@@ -54,7 +54,7 @@ export const clients: Table<Client> = {
     client.application_id,
     ...client.permissions.flatMap(({ api_id, scope }) => [api_id, scopeReference(api_id, scope)]),
     ...client.role_ids,
-    ...[client.default_api_id, client.access_profile_id].filter((id) => id !== null),
+    ...[client.default_api_id, client.access_profile_id, client.gateway_id ?? null].filter((id) => id !== null),
     ...(client.may_introspect_ids === true ? [] : client.may_introspect_ids),
   ],
   parent: (client) => client.application_id,

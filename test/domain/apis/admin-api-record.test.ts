@@ -4,8 +4,9 @@ import { describe, test } from 'node:test';
 import { type AdminScope, adminResource, updateAdminApi } from '../../../src/domain/apis/admin-api-record.ts';
 import { apis } from '../../../src/domain/apis/apis.ts';
 import { clients } from '../../../src/domain/clients/clients.ts';
+import { gatewayResource, gateways } from '../../../src/domain/gateways/gateways.ts';
 import { Unit } from '../../../src/domain/unit.ts';
-import { registerClient } from '../../support/registered.ts';
+import { expectStatus, registerClient } from '../../support/registered.ts';
 import { running } from '../../support/running.ts';
 import { stores } from '../../support/stores.ts';
 
@@ -32,6 +33,7 @@ for (const store of stores()) {
     test('the same version changes nothing; another issuer moves the audience where that is meant, and only there', async (t) => {
       const server = await running(t, store);
       const before = await server.storage.find(apis, { identifier: server.admin.resource });
+      const gateway = expectStatus(await server.call('POST', '/gateways', { type: 'generic', name: 'x' }), 201);
       const again = new Unit();
       const scopes = before?.scopes ?? [];
       await updateAdminApi(server.storage, again, { issuer: server.issuer, scopes, mayMove: false });
@@ -48,6 +50,9 @@ for (const store of stores()) {
       await moved.commit(server.storage, async () => {});
       const after = await server.storage.get(apis, String(before?.id));
       assert.equal(after?.identifier, adminResource('https://login.example.com'));
+      const { audience_id } = (await server.storage.get(gateways, gateway.id)) ?? {};
+      const audience = await server.storage.get(apis, String(audience_id));
+      assert.equal(audience?.identifier, gatewayResource(issuer, gateway.id), 'a gateway’s own audience moves with it');
     });
   });
 }
