@@ -1,11 +1,22 @@
-/** Envoy before an API: by the published keys, and by asking Latchkey. */
+/** Envoy before an API: by the published keys, and by asking Latchkey. And behind services, for which it gets tokens. */
+import assert from 'node:assert/strict';
 import { describe, type TestContext, test } from 'node:test';
-import { freePort } from '../support/running.ts';
+import { setTimeout as wait } from 'node:timers/promises';
+import { type Credentials, freePort } from '../support/running.ts';
 import { tryBypasses } from './bypass.ts';
 import { type Cast, cast } from './cast.ts';
 import { assertKeyStayed, BY_GATEWAY_ALONE, gatewayKey } from './gateway-key.ts';
 import { configuration } from './guide.ts';
-import { type Manner, tryAddresses, tryAway, tryBodies, tryEverything, tryIdentity, tryRevocation } from './probes.ts';
+import {
+  get,
+  type Manner,
+  tryAddresses,
+  tryAway,
+  tryBodies,
+  tryEverything,
+  tryIdentity,
+  tryRevocation,
+} from './probes.ts';
 import { folder, gateway, started } from './process.ts';
 import { tryRotation } from './rotation.ts';
 
@@ -27,6 +38,15 @@ const SOFTENED = {
   'normalize_path: true': 'normalize_path: false',
   'merge_slashes: true': 'merge_slashes: false',
   'path_with_escaped_slashes_action: REJECT_REQUEST': 'path_with_escaped_slashes_action: KEEP_UNCHANGED',
+};
+/** Two of its retries. */
+const FIRST_TOKEN_MS_MAX = 10_000;
+/** How Envoy proves itself at the token endpoint, by changes to its guide. */
+const AUTHENTICATING = {
+  client_secret_post: {},
+  client_secret_basic: {
+    'client_secret: { name: latchkey }': 'client_secret: { name: latchkey }\n@auth_type: BASIC_AUTH',
+  },
 };
 
 describe('Envoy', { skip: envoy.skip }, () => {
@@ -62,14 +82,52 @@ describe('Envoy', { skip: envoy.skip }, () => {
     const origin = await before(t, all, 'asking.yaml', SOFTENED);
     t.diagnostic(`${await tryBypasses(all, origin)} attempts`);
   });
+
+  for (const [way, changes] of Object.entries(AUTHENTICATING)) {
+    test(`as a client, by ${way}: its calls have its own token, and none is made without`, async (t) => {
+      const all = await cast(t);
+      const { reached } = all.upstream;
+      const shown = { authorization: 'Bearer the-service-says-so' };
+      const origin = await before(t, all, 'getting-tokens.yaml', changes, all.reader);
+      // The first token is on its way.
+      const deadline = Date.now() + FIRST_TOKEN_MS_MAX;
+      while ((await get(`${origin}/anything`, shown)).status !== 200) {
+        assert.equal(reached.length, 0, 'called without a token');
+        assert.ok(Date.now() < deadline, 'it gets a token');
+        await wait(50);
+      }
+      const sent = String(reached.at(-1)?.headers.authorization);
+      const { body } = await all.server.introspect(all.introspector, sent.replace(/^Bearer /, ''));
+      assert.deepEqual(
+        [body.active, body.client_id, body.aud, body.scope],
+        [true, all.reader.client_id, all.server.demo.api, 'orders:read'],
+      );
+
+      const wrong = { ...all.reader, client_secret: 'not-its-secret' };
+      const refused = await before(t, all, 'getting-tokens.yaml', changes, wrong);
+      const count = reached.length;
+      assert.equal((await get(`${refused}/anything`, shown)).status, 401);
+      assert.equal(reached.length, count);
+    });
+  }
 });
 
-/** Starts Envoy by a block of its guide. @returns where it listens */
-async function before(t: TestContext, all: Cast, file: string, changes: Readonly<Record<string, string>> = {}) {
+/**
+ * Starts Envoy by a block of its guide.
+ * @param introspector the client that it is itself, where the block has one
+ * @returns where it listens
+ */
+async function before(
+  t: TestContext,
+  all: Cast,
+  file: string,
+  changes: Readonly<Record<string, string>> = {},
+  introspector: Credentials = all.introspector,
+) {
   const port = await freePort();
   const cwd = await folder(t);
   const latchkey = Number(new URL(all.server.issuer).port);
-  const places = { latchkey, gateway: port, upstream: all.upstream.port, apiId: all.apiId, folder: cwd };
+  const places = { latchkey, gateway: port, upstream: all.upstream.port, apiId: all.apiId, introspector, folder: cwd };
   // A line that is added begins where the one before it does.
   const text = configuration('envoy', file, places, changes).replaceAll(/^( *)(.*\n)@/gm, '$1$2$1');
   const args = ['--config-yaml', text, '--disable-hot-restart', '--concurrency', '1', '--log-level', 'warn'];
