@@ -192,6 +192,21 @@ for (const store of stores()) {
       assert.equal(body.retires_at, rotated.body.signs_from);
     });
 
+    test('of an algorithm that nobody has used, a key is announced too: an API that changes to it afterwards signs by that one', async (t) => {
+      const { server, nodes, client, api } = await cluster(t);
+      const { status, body } = await server.call('POST', '/signing-keys/rotate', { algorithm: 'EdDSA' });
+      assert.deepEqual([status, body.state], [201, 'announced']);
+      const announced = async (node: string) => (await kidsOf(node)).includes(body.kid);
+      for (const node of nodes) await until(() => announced(node), EVERY_NODE_MS);
+      await until(async () => (await stateIn(server, body.kid)) === 'signing', 10_000);
+      const changed = await server.call('PATCH', `/apis/${api.id}`, { signing_algorithm: 'EdDSA' });
+      assert.equal(changed.status, 200, changed.text);
+      for (const node of nodes) {
+        await until(async () => kidOf(await tokenAt(server, client, node)) === body.kid, EVERY_NODE_MS);
+      }
+      assert.deepEqual(await statesOf(server, 'EdDSA'), { [body.kid]: 'signing' });
+    });
+
     /** Two nodes, and a client of an API whose tokens ES256 signs: keys that are made in no time. */
     async function cluster(t: TestContext) {
       const server = await running(t, store, { LATCHKEY_KEY_ANNOUNCE_SECONDS: String(ANNOUNCE_SECONDS) });
