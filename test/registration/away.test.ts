@@ -5,8 +5,8 @@ import type { AddressInfo } from 'node:net';
 import { test } from 'node:test';
 import Koa from 'koa';
 import { type RegistrationParts, registration } from '../../src/authorization-server/registration.ts';
-import { DomainError } from '../../src/domain/errors.ts';
 import { newRecordedToken } from '../../src/domain/access/recorded-tokens.ts';
+import { DomainError } from '../../src/domain/errors.ts';
 import type { Storage } from '../../src/domain/store.ts';
 import { at, REGISTER } from './portal.ts';
 

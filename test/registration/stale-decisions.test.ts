@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, type TestContext, test } from 'node:test';
 import type { MemberPrincipal } from '../../src/domain/access/principal.ts';
+import { newRecordedToken } from '../../src/domain/access/recorded-tokens.ts';
 import { apis } from '../../src/domain/apis/apis.ts';
 import { clients } from '../../src/domain/clients/clients.ts';
 import type { DomainError } from '../../src/domain/errors.ts';
@@ -11,7 +12,6 @@ import type { ClientMetadata } from '../../src/domain/registration/client-metada
 import { initialAccessTokens } from '../../src/domain/registration/initial-access-tokens.ts';
 import { registerClient } from '../../src/domain/registration/registering.ts';
 import { changeRegistration } from '../../src/domain/registration/registration-changes.ts';
-import { newRecordedToken } from '../../src/domain/access/recorded-tokens.ts';
 import { withdrawRegistration } from '../../src/domain/registration/registration-withdrawal.ts';
 import { StaleError, type Storage, type StoredRecord, type Table } from '../../src/domain/store.ts';
 import { type Patch, Unit } from '../../src/domain/unit.ts';
