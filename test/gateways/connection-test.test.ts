@@ -104,6 +104,8 @@ for (const store of stores()) {
           names,
         );
         assert.deepEqual(await remains(server, id), before);
+        // A Kong is reached by what keeps it in line, too.
+        if (type === 'kong-admin') continue;
         const { status } = (await server.call('GET', `/gateways/${id}`)).body;
         assert.equal(status, 'waiting', 'it is not the gateway that showed a credential');
       }
