@@ -35,9 +35,9 @@ export function gatewayConnections(parts: DialectParts): Middleware {
     let dialect: Dialect | undefined;
     ctx.set('Cache-Control', 'no-store');
     try {
-      const gateway = await gatewayAt(parts, id);
-      dialect = gateway && FAMILIES[family]?.[gateway.type];
-      if (gateway === undefined || dialect === undefined) throw notFound('gateway');
+      const gateway = await demandGateway(parts, id);
+      dialect = FAMILIES[family]?.[gateway.type];
+      if (dialect === undefined) throw notFound('gateway');
       const address = parts.addressOf(ctx);
       const request = { ctx, method: ctx.method, gateway, steps: stepsOf(rest), address };
       write(ctx, await answer(parts, dialect, request));
@@ -50,24 +50,42 @@ export function gatewayConnections(parts: DialectParts): Middleware {
 async function answer(parts: DialectParts, dialect: Dialect, request: DialectRequest): Promise<DialectAnswer> {
   const open = dialect.open?.(parts, request);
   if (open !== undefined) return open;
-  const { ctx, gateway } = request;
-  const isRepeated = timesSent(ctx.req, 'authorization') > 1 || timesSent(ctx.req, 'x-api-key') > 1;
-  const credentialId = isRepeated ? undefined : await dialect.authenticate(parts, request);
-  if (credentialId === undefined) throw new Unauthenticated();
+  const { ctx } = request;
+  let credentialId = await demandCredential(parts, dialect, request);
+  let { gateway } = request;
   // Some connectors declare JSON where they send nothing at all.
   const body = await readBytes(ctx.req, BODY_LIMIT_BYTES);
+  if (announcesBody(ctx)) {
+    // However long the body took: what has lost its credential meanwhile, or is disabled, is not let in any more.
+    gateway = await demandGateway(parts, gateway.id);
+    credentialId = await demandCredential(parts, dialect, { ...request, gateway });
+  }
   ctx.state['gateway'] = gateway.id;
-  const answered = await dialect.serve(parts, { ...request, credentialId, body });
+  const answered = await dialect.serve(parts, { ...request, gateway, credentialId, body });
   if (answered === undefined) throw notFound('operation');
   return answered;
 }
 
-/** One that is disabled looks like one that is not there. */
-async function gatewayAt({ storage, demandStore }: DialectParts, id: string): Promise<Gateway | undefined> {
+/** @returns what the credential stands on @throws Unauthenticated */
+async function demandCredential(parts: DialectParts, dialect: Dialect, request: DialectRequest): Promise<string> {
+  const { req } = request.ctx;
+  const isRepeated = timesSent(req, 'authorization') > 1 || timesSent(req, 'x-api-key') > 1;
+  const credentialId = isRepeated ? undefined : await dialect.authenticate(parts, request);
+  if (credentialId === undefined) throw new Unauthenticated();
+  return credentialId;
+}
+
+/** Also one that turns out to be empty: its end may have been long in coming. */
+function announcesBody({ req: { headers } }: Context): boolean {
+  return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
+}
+
+/** @throws DomainError `not_found`, also for one that is disabled: that looks like one that is not there */
+async function demandGateway({ storage, demandStore }: DialectParts, id: string): Promise<Gateway> {
   demandStore();
-  if (!/^gw_[0-9a-z]{24}$/.test(id)) return undefined;
-  const gateway = await storage.get(gateways, id);
-  return gateway?.enabled ? gateway : undefined;
+  const gateway = /^gw_[0-9a-z]{24}$/.test(id) ? await storage.get(gateways, id) : undefined;
+  if (!gateway?.enabled) throw notFound('gateway');
+  return gateway;
 }
 
 function stepsOf(rest: string | undefined): string[] {
