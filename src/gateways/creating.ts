@@ -19,7 +19,7 @@ import {
   type OwnClient,
   registerThrough,
   rotateThrough,
-  secretFor,
+  showSecretThrough,
 } from '../domain/gateways/gateway-registrations.ts';
 import { gateways } from '../domain/gateways/gateways.ts';
 import type { Storage } from '../domain/store.ts';
@@ -84,7 +84,10 @@ async function again(
   isRecoverable: boolean,
 ): Promise<Created> {
   const { storage, secrets } = parts;
-  const shown = await secretFor(parts, gateway, known.client, Date.now());
+  const shown = await untilCommitted(parts, author, async (unit) => {
+    const { client } = (await findOwn(storage, gateway, known.client.id)) ?? known;
+    return await showSecretThrough({ ...parts, unit }, gateway, client);
+  });
   if (shown) return { ...known, client_secret: shown.text };
   const minted: MintedSecret = await secrets.mint(known.client.id);
   await untilCommitted(parts, author, async (unit) => {

@@ -6,6 +6,7 @@ import { demandEndWithinKey } from '../access/key-expiry.ts';
 import { demandForeign, demandRightsOf } from '../access/may-grant.ts';
 import { DomainError, type Mistake } from '../errors.ts';
 import type { Place, Sealer } from '../installation/sealing.ts';
+import type { Unit } from '../unit.ts';
 import type { Work } from '../work.ts';
 import { isSecretBased } from './client-authentication.ts';
 import { type ClientSecret, clientSecrets, isLive } from './client-secrets.ts';
@@ -68,26 +69,29 @@ export async function revealSecret(
   demandForeign(principal, client.id);
   await demandRightsOf(work, [client], '');
   demandEndWithinKey(principal, secret.expires_at, '');
-  const { sealed_secret } = secret;
-  if (typeof sealed_secret !== 'string') {
+  if (!isRecoverable(secret)) {
     throw new DomainError('conflict', 'This secret is not recoverable: only its hash is kept.');
   }
   if (!isLive(secret, unit.now)) {
     throw new DomainError('conflict', 'This secret is disabled or has expired: it is not shown any more.');
   }
+  return showSecret(unit, client, secret, services.sealer);
+}
+
+/**
+ * Shows a secret to whoever was made sure of that he may see it, and tells the audit trail.
+ * @returns the secret itself @throws Error where it is not recoverable
+ */
+export function showSecret(unit: Unit, client: Client, secret: ClientSecret, sealer: Pick<Sealer, 'open'>): string {
+  const { id, sealed_secret, hint } = secret;
+  if (typeof sealed_secret !== 'string') throw new Error(`${id} is not recoverable`);
   unit.require(clientSecrets, secret);
   unit.note({
     action: 'secret.revealed',
-    target: { type: 'secret', id: secret.id },
+    target: { type: 'secret', id },
     belongs_to: client.application_id,
-    details: { client_id: client.id, hint: secret.hint },
+    details: { client_id: client.id, hint },
   });
-  return services.sealer.open(placeOf(secret.id), sealed_secret).toString();
-}
-
-/** @returns the secret itself, for whoever has made sure that it may be shown @throws Error where it is not recoverable */
-export function openSecret({ id, sealed_secret }: ClientSecret, sealer: Pick<Sealer, 'open'>): string {
-  if (typeof sealed_secret !== 'string') throw new Error(`${id} is not recoverable`);
   return sealer.open(placeOf(id), sealed_secret).toString();
 }
 

@@ -6,7 +6,7 @@
 import { isSecretBased } from '../clients/client-authentication.ts';
 import { removeClient } from '../clients/client-changes.ts';
 import { insertSecret, rotateSecret } from '../clients/client-secret-changes.ts';
-import { isRevealable, openSecret } from '../clients/client-secret-recovery.ts';
+import { isRevealable, showSecret } from '../clients/client-secret-recovery.ts';
 import { type ClientSecret, clientSecrets } from '../clients/client-secrets.ts';
 import { type Client, clients } from '../clients/clients.ts';
 import type { KeptSecret, MintedSecret } from '../clients/secrets.ts';
@@ -158,20 +158,20 @@ export async function removeThrough(work: ThroughGateway, gateway: Gateway, { cl
 }
 
 /**
- * @param now milliseconds
- * @returns the client's newest secret that can be shown; undefined where there is none, or the client was given more
- * than is the gateway's to handle
+ * Shows the gateway the client's newest secret that can be shown, as the audit trail is told in the same commit. At that,
+ * the client is still as it was read: one that is given more meanwhile is not shown any more.
+ * @returns undefined where there is none, or the client was given more than is the gateway's to handle
  */
-export async function secretFor(
-  { storage, sealer }: Pick<ThroughGateway, 'storage' | 'sealer'>,
+export async function showSecretThrough(
+  { storage, unit, sealer }: ThroughGateway,
   gateway: Gateway,
   client: Client,
-  now: number,
 ): Promise<{ text: string; record: ClientSecret } | undefined> {
   const secrets = await storage.all(clientSecrets, { client_id: client.id });
-  const newest = secrets.filter((secret) => isRevealable(secret, now)).at(-1);
+  const newest = secrets.filter((secret) => isRevealable(secret, unit.now)).at(-1);
   if (newest === undefined || !(await isWithinGateway(storage, gateway, client))) return undefined;
-  return { text: openSecret(newest, sealer), record: newest };
+  unit.require(clients, client);
+  return { text: showSecret(unit, client, newest, sealer), record: newest };
 }
 
 /** @throws DomainError `forbidden` where the client was given more than the gateway's APIs */

@@ -44,11 +44,11 @@ async function changeOwner(parts: DialectParts, call: DialectCall, clientId: str
   await demandOwn(parts, call, clientId);
   const { data: ext_application_owner, error } = Text.min(1).safeParse(call.ctx.query['applicationOwner']);
   if (error) throw invalid([{ parameter: 'applicationOwner', detail: 'must name the new owner, once' }]);
-  const own = await untilCommitted(parts, gatewayAuthor(call.gateway.id, call.address), async (unit) => {
+  await untilCommitted(parts, gatewayAuthor(call.gateway.id, call.address), async (unit) => {
     const current = await demandOwn(parts, call, clientId);
     const { client_name, said } = current.details;
     const saying = { client_name, said: { ...said, ext_application_owner } };
-    return await changeThrough({ ...parts, unit }, call.gateway, current, saying);
+    await changeThrough({ ...parts, unit }, call.gateway, current, saying);
   });
-  return await shown(parts, call, own, words);
+  return await shown(parts, call, clientId, words);
 }

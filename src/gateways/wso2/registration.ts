@@ -15,7 +15,7 @@ import {
   findOwn,
   removeThrough,
   rotateThrough,
-  secretFor,
+  showSecretThrough,
 } from '../../domain/gateways/gateway-registrations.ts';
 import { untilCommitted } from '../../http/attempts.ts';
 import { parseJson } from '../../http/json-body.ts';
@@ -59,7 +59,7 @@ export async function manage(
   clientId: string,
   words: Words,
 ): Promise<DialectAnswer | undefined> {
-  if (call.method === 'GET') return await shown(parts, call, await demandOwn(parts, call, clientId), words);
+  if (call.method === 'GET') return await shown(parts, call, clientId, words);
   if (call.method === 'PUT') return await update(parts, call, clientId, words);
   if (call.method !== 'DELETE') return undefined;
   await untilCommitted(parts, gatewayAuthor(call.gateway.id, call.address), async (unit) => {
@@ -92,21 +92,26 @@ export async function demandOwn({ storage }: DialectParts, { gateway }: DialectC
   return own;
 }
 
-/** @returns a client as it is, with its secret */
-export async function shown(parts: DialectParts, { gateway }: DialectCall, own: OwnClient, words: Words) {
-  const secret = await secretFor(parts, gateway, own.client, Date.now());
-  return { status: 200, body: words.write(own, secret?.text, secret?.record.expires_at ?? null) };
+/** @returns a client as it is, with its secret @throws DomainError `not_found` */
+export async function shown(parts: DialectParts, call: DialectCall, clientId: string, words: Words) {
+  const { gateway, address } = call;
+  const body = await untilCommitted(parts, gatewayAuthor(gateway.id, address), async (unit) => {
+    const own = await demandOwn(parts, call, clientId);
+    const secret = await showSecretThrough({ ...parts, unit }, gateway, own.client);
+    return words.write(own, secret?.text, secret?.record.expires_at ?? null);
+  });
+  return { status: 200, body };
 }
 
 async function update(parts: DialectParts, call: DialectCall, clientId: string, words: Words): Promise<DialectAnswer> {
   const { saying, ...repeated } = readSaying(words, call, await demandOwn(parts, call, clientId));
-  const changed = await untilCommitted(parts, gatewayAuthor(call.gateway.id, call.address), async (unit) => {
+  await untilCommitted(parts, gatewayAuthor(call.gateway.id, call.address), async (unit) => {
     const own = await demandOwn(parts, call, clientId);
     const mistakes = await repetitionMistakes(parts, own.client, repeated);
     if (mistakes.length > 0) throw invalid(mistakes);
-    return await changeThrough({ ...parts, unit }, call.gateway, own, saying);
+    await changeThrough({ ...parts, unit }, call.gateway, own, saying);
   });
-  return await shown(parts, call, changed, words);
+  return await shown(parts, call, clientId, words);
 }
 
 function readSaying(words: Words, { body }: DialectCall, before: OwnClient | undefined): ReadSaying {
