@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { configured } from '../gateways/configured.ts';
 import { raw } from '../gateways/forward-auth.ts';
+import { portal, VERSION } from '../gateways/kong/portal.ts';
 import { connected, ORDERS } from '../gateways/wso2/connector.ts';
 import { allOf, expectStatus, registerApi, registerClient } from '../support/registered.ts';
 import { type Running, running, send } from '../support/running.ts';
@@ -187,6 +188,27 @@ for (const store of stores()) {
       assert.equal(expectStatus(await gateway.at('GET', `/${made.client_id}`), 200).client_secret, made.client_secret);
       expectStatus(await server.call('PATCH', path, { may_introspect: true }), 200);
       expectStatus(await gateway.at('DELETE', `/${made.client_id}`), 204);
+    });
+
+    test('nor does Konnect register it for anything, until that is taken back; what it had by registering still ends', async (t) => {
+      const konnect = await portal(t, store);
+      const { server } = konnect;
+      const { client_id } = await konnect.create();
+      const path = `/clients/${client_id}`;
+      const scopes = async () =>
+        expectStatus(await server.call('GET', path), 200).permissions.map(({ scope }: { scope: string }) => scope);
+      expectStatus(await konnect.register(client_id, VERSION.stock), 200);
+      const { permissions } = expectStatus(await server.call('GET', path), 200);
+      const more = [{ api: (await registerApi(server)).identifier, scope: 'things:read' }];
+      expectStatus(await server.call('PATCH', path, { permissions: [...permissions, ...more] }), 200);
+      const refused = await konnect.register(client_id, VERSION.orders);
+      assert.deepEqual([refused.status, refused.body.error], [403, 'access_denied']);
+      assert.deepEqual(await scopes(), ['stock:read', 'things:read']);
+      expectStatus(await konnect.unregister(client_id, VERSION.stock), 200);
+      assert.deepEqual(await scopes(), ['things:read']);
+      expectStatus(await server.call('PATCH', path, { permissions: [] }), 200);
+      expectStatus(await konnect.register(client_id, VERSION.ordersReading), 200);
+      assert.deepEqual(await scopes(), ['orders:read']);
     });
   });
 }

@@ -11,7 +11,7 @@ import { type Client, clients } from '../clients/clients.ts';
 import { DomainError, invalid } from '../errors.ts';
 import { changesNothing } from '../merge.ts';
 import { gatewayClients } from './gateway-clients.ts';
-import type { OwnClient, ThroughGateway } from './gateway-registrations.ts';
+import { demandWithin, type OwnClient, type ThroughGateway } from './gateway-registrations.ts';
 import { chosenOf, gatewayPrincipal } from './gateway-rights.ts';
 import { type Gateway, gateways, type Product } from './gateways.ts';
 import { type ProductRegistration, type ProductRegistrations, productRegistrations } from './product-registrations.ts';
@@ -25,8 +25,8 @@ type Given = Pick<Client, 'permissions' | 'default_api_id'>;
  * Gives the client what the version comes to. One that it is registered for already stays as it is, whatever the map says
  * now: an owner may have taken something of it away.
  * @param version Konnect's id of the product version
- * @throws DomainError `invalid` for a version that is not in the map, `forbidden` for an API that is not the gateway's any
- * more, `conflict` where it has too many rights already
+ * @throws DomainError `invalid` for a version that is not in the map; `forbidden` for an API that is not the gateway's any
+ * more, and for a client that was given more than the gateway's; `conflict` where it has too many rights already
  */
 export async function addProductRegistration(
   work: ThroughGateway,
@@ -39,6 +39,7 @@ export async function addProductRegistration(
   const before = await storage.get(productRegistrations, client.id);
   const registrations = before?.registrations ?? [];
   if (registrations.some((each) => each.version === version.toLowerCase())) return;
+  await demandWithin(work, gateway, client);
   const product = productOf(gateway, version);
   const permissions = await permissionsOf(work, product);
   const given = registrations.flatMap((registration) => registration.permissions);
