@@ -2,6 +2,8 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { decodeJwt } from 'jose';
+import { putLogo } from '../../src/domain/applications/application-logos.ts';
+import { applications } from '../../src/domain/applications/applications.ts';
 import { removeGateway } from '../../src/domain/gateways/gateway-changes.ts';
 import { gatewayClients } from '../../src/domain/gateways/gateway-clients.ts';
 import { gateways } from '../../src/domain/gateways/gateways.ts';
@@ -12,6 +14,9 @@ import { makeMember, signedIn } from '../support/people.ts';
 import { allOf, expectStatus, registerApi, registerApplication, registerClient } from '../support/registered.ts';
 import { type Credentials, type Running, running, send } from '../support/running.ts';
 import { type Store, stores } from '../support/stores.ts';
+
+/** Its first bytes are what counts. */
+const PNG = Buffer.from('89504e470d0a1a0a0000000d49484452', 'hex');
 
 async function arranged(t: Parameters<typeof running>[0], store: Store, settings: object = {}) {
   const server = await running(t, store);
@@ -221,6 +226,29 @@ for (const store of stores()) {
       expectStatus(await server.call('DELETE', `/applications/${application_id}`), 204);
       assert.deepEqual(await server.storage.all(gatewayClients), []);
       expectStatus(await server.call('DELETE', path), 204);
+    });
+
+    test('what an owner put beside a client does not keep its gateway from deleting it: a logo goes along, what registers others stays', async (t) => {
+      const { server, gateway } = await arranged(t, store);
+      const [one, two] = [await gateway.make('one_PRODUCTION'), await gateway.make('two_PRODUCTION')];
+      const applicationOf = async ({ client_id }: Credentials) =>
+        expectStatus(await server.call('GET', `/clients/${client_id}`), 200).application_id as string;
+      const pictured = await server.storage.get(applications, await applicationOf(one));
+      assert.ok(pictured);
+      const unit = new Unit();
+      putLogo(unit, pictured, undefined, { type: 'image/png', bytes: PNG });
+      await unit.commit(server.storage, async () => {});
+      const registering = `/applications/${await applicationOf(two)}`;
+      const draft = {
+        name: 'x',
+        application_id: await applicationOf(two),
+        environment: 'sandbox',
+        expires_at: new Date(Date.now() + 3_600_000).toISOString(),
+      };
+      expectStatus(await server.call('POST', '/initial-access-tokens', draft), 201);
+      for (const { client_id } of [one, two]) expectStatus(await gateway.at('DELETE', `/${client_id}`), 204);
+      assert.equal((await server.call('GET', `/applications/${pictured.id}`)).status, 404);
+      expectStatus(await server.call('GET', registering), 200);
     });
   });
 }

@@ -4,10 +4,12 @@
  */
 import { apiKeys } from '../api-keys/api-keys.ts';
 import { accessProfiles } from '../applications/access-profiles.ts';
+import { applicationLogos, findLogo } from '../applications/application-logos.ts';
 import { type Application, applications } from '../applications/applications.ts';
 import { type Client, clients } from '../clients/clients.ts';
 import { newId } from '../ids.ts';
 import type { Environment } from '../record.ts';
+import { initialAccessTokens } from '../registration/initial-access-tokens.ts';
 import type { Storage } from '../store.ts';
 import type { Unit } from '../unit.ts';
 import type { GatewayClient } from './gateway-clients.ts';
@@ -75,9 +77,10 @@ export async function followName(
 /** Removes the application of a client that goes, where it was made for it and nothing else is there. */
 export async function removeEmptied({ storage, unit }: Place, gateway: Gateway, client: Client): Promise<void> {
   const application = await storage.get(applications, client.application_id);
-  if (application?.tags.includes(tagOf(gateway)) && (await isLastOf(storage, application))) {
-    unit.remove(applications, application);
-  }
+  if (!application?.tags.includes(tagOf(gateway)) || !(await isLastOf(storage, application))) return;
+  const logo = await findLogo(storage, application);
+  if (logo) unit.remove(applicationLogos, logo);
+  unit.remove(applications, application);
 }
 
 function nameOf(clientName: string): string {
@@ -99,10 +102,11 @@ function tagOf({ id }: Gateway): string {
 
 async function isLastOf(storage: Storage, { id: application_id }: Application): Promise<boolean> {
   const where = { application_id };
-  const [holders, keys, profiles] = await Promise.all([
+  const [holders, keys, profiles, tokens] = await Promise.all([
     storage.page(clients, { where, limit: 2 }),
     storage.page(apiKeys, { where, limit: 1 }),
     storage.page(accessProfiles, { where, limit: 1 }),
+    storage.page(initialAccessTokens, { where, limit: 1 }),
   ]);
-  return holders.length <= 1 && keys.length === 0 && profiles.length === 0;
+  return holders.length <= 1 && [keys, profiles, tokens].every(({ length }) => length === 0);
 }
