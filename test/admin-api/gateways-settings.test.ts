@@ -83,6 +83,15 @@ for (const store of stores()) {
           { apis: [ORDERS], kong: { url: KONG.url, path_prefix: '/a/', header: 'a b' } },
           ['/settings/kong/header', '/settings/kong/path_prefix'],
         ],
+        ['kong-admin', { apis: [ORDERS], kong: { ...KONG, url: `${KONG.url}/?a=b` } }, ['/settings/kong/url']],
+        [
+          'kong-admin',
+          { apis: [ORDERS], kong: { url: KONG.url, header: 'Transfer-Encoding' } },
+          ['/settings/kong/header'],
+        ],
+        ['kong-admin', { apis: [ORDERS], kong: { url: KONG.url, header: 'host' } }, ['/settings/kong/header']],
+        ['kong-admin', { apis: [ORDERS], kong: { ...KONG, value: 'a\r\nx: b' } }, ['/settings/kong/value']],
+        ['kong-admin', { apis: [ORDERS], kong: { ...KONG, value: 'geheim€' } }, ['/settings/kong/value']],
         ['generic', { notify: NOTIFY, scopes: ['a'] }, ['/settings/notify', '/settings/scopes']],
       ] as const) {
         const answer = await a.call('POST', '/gateways', { type, name: 'x', settings });

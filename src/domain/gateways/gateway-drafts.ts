@@ -20,6 +20,12 @@ export const NotifyDraft = z
   })
   .meta({ description: 'Where WSO2 API Manager is told of revocations.' });
 
+/** By which a request says where it goes, how long it is and what is in it. */
+const NOT_ITS_OWN = new Set([
+  ...['host', 'connection', 'keep-alive', 'upgrade', 'te', 'trailer', 'expect'],
+  ...['content-length', 'transfer-encoding', 'content-type', 'accept'],
+]);
+
 export const KongAdminDraft = z
   .strictObject({
     url: KongAdmin.shape.url,
@@ -28,9 +34,12 @@ export const KongAdminDraft = z
       .default(''),
     header: KongAdmin.shape.header
       .regex(/^[A-Za-z0-9-]*$/, 'must be the name of a header')
+      .refine((name) => !NOT_ITS_OWN.has(name.toLowerCase()), 'must be a header that lets in')
       .default('')
       .meta({ description: 'By which the Admin API lets in: `Kong-Admin-Token`, `Authorization`; empty for none.' }),
-    value: Written.optional().meta({ description: 'Of that header. Write-only.' }),
+    value: Written.regex(/^[!-~]+( +[!-~]+)*$/, 'must be visible ASCII, as values of headers are')
+      .optional()
+      .meta({ description: 'Of that header. Write-only.' }),
   })
   .meta({ description: "Kong's Admin API, to which consumers and credentials are written." });
 

@@ -73,6 +73,8 @@ export async function resolveSettings(
     ...leftProductMistakes(api_ids, given, before),
     ...urlMistakes(notify?.url, '/settings/notify/url', allowsPlainHttp),
     ...urlMistakes(kong?.url, '/settings/kong/url', allowsPlainHttp),
+    // Paths are put behind it.
+    ...(kong?.url.includes('?') ? [{ pointer: '/settings/kong/url', detail: 'must have no query' }] : []),
     ...notifyMistakes(notify, before),
     ...kongMistakes(kong, before),
   ];
