@@ -6,6 +6,8 @@
 import { z } from 'zod';
 import { CONTROL_CHARACTERS } from '../../domain/control-characters.ts';
 import type { OwnClient, Saying } from '../../domain/gateways/gateway-registrations.ts';
+import { checkBody } from '../../http/validation.ts';
+import type { Words } from './registration.ts';
 
 export const GRANT_TYPE = 'client_credentials';
 const METHODS = ['client_secret_basic', 'client_secret_post'] as const;
@@ -59,6 +61,25 @@ export function sayingOf(
       redirect_uris === undefined
         ? redirectUrisOf(before)
         : (redirect_uris ?? []).map((uri) => uri.trim()).filter(Boolean),
+  };
+}
+
+/**
+ * @param member a text of the connector's own, beside what all of them have
+ * @param otherwise what that is where nobody has said it yet
+ * @returns how such a connector's clients are read
+ */
+export function readingWith(member: string, otherwise: string): Words['read'] {
+  const schema = shape.extend({ [member]: z.string().max(50).nullish() });
+  return (json, before) => {
+    const { value, mistakes } = checkBody(schema, json);
+    if (mistakes.length > 0) return { mistakes };
+    const info = value as ClientInfo;
+    const own: string | null | undefined = Reflect.get(info, member);
+    const { redirect_uris, ...saying } = sayingOf(info, before);
+    const said = { redirect_uris, [member]: own || saidText(before, member, otherwise) };
+    const repeated = { client_id: info.client_id || undefined, client_secret: info.client_secret || undefined };
+    return { mistakes, value: { saying: { ...saying, said }, ...repeated } };
   };
 }
 

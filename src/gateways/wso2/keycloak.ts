@@ -2,32 +2,14 @@
  * The dialect of WSO2 API Manager's `KeyCloak` connector (wso2-extensions/apim-km-keycloak, `DCRClient`, `ClientInfo`):
  * RFC 7591 and 7592 in form, but by the admin client's own token, and with every member that nobody set as `null`.
  */
-import { z } from 'zod';
-import { checkBody } from '../../http/validation.ts';
 import type { Dialect } from '../dialect.ts';
 import { byBearer } from '../gateway-credential.ts';
-import { clientInfo, GRANT_TYPE, redirectUrisOf, saidText, sayingOf, secondsOf } from './client-info.ts';
+import { GRANT_TYPE, readingWith, redirectUrisOf, saidText, secondsOf } from './client-info.ts';
 import { gatewayDiscovery } from './discovery.ts';
 import { create, manage, type Words } from './registration.ts';
 
-const ClientInfo = z.object({ ...clientInfo, subject_type: z.string().max(50).nullish() });
-
 const words: Words = {
-  read(json, before) {
-    const { value, mistakes } = checkBody(ClientInfo, json);
-    if (mistakes.length > 0) return { mistakes };
-    const info = value as z.output<typeof ClientInfo>;
-    const { redirect_uris, ...saying } = sayingOf(info, before);
-    const subject_type = info.subject_type || saidText(before, 'subject_type', 'public');
-    return {
-      mistakes,
-      value: {
-        saying: { ...saying, said: { redirect_uris, subject_type } },
-        client_id: info.client_id || undefined,
-        client_secret: info.client_secret || undefined,
-      },
-    };
-  },
+  read: readingWith('subject_type', 'public'),
   write: (own, client_secret, expiresAt) => ({
     client_id: own.client.id,
     ...(client_secret !== undefined && { client_secret, client_secret_expires_at: secondsOf(expiresAt) }),

@@ -2,35 +2,14 @@
  * The dialect of WSO2 API Manager's `Okta` connector (wso2-extensions/apim-km-okta, `OktaDCRClient`, `ClientInfo`): a
  * fixed key by `SSWS`, the application type sent back as it came, and secrets that can be rotated.
  */
-import { z } from 'zod';
-import { checkBody } from '../../http/validation.ts';
 import type { Dialect } from '../dialect.ts';
 import { bySsws } from '../gateway-credential.ts';
-import { clientInfo, GRANT_TYPE, redirectUrisOf, saidText, sayingOf, secondsOf } from './client-info.ts';
+import { GRANT_TYPE, readingWith, redirectUrisOf, saidText, secondsOf } from './client-info.ts';
 import { gatewayDiscovery } from './discovery.ts';
 import { create, manage, rotate, type Words } from './registration.ts';
 
-const ClientInfo = z.object({
-  ...clientInfo,
-  application_type: z.string().max(50).nullish(),
-});
-
 const words: Words = {
-  read(json, before) {
-    const { value, mistakes } = checkBody(ClientInfo, json);
-    if (mistakes.length > 0) return { mistakes };
-    const info = value as z.output<typeof ClientInfo>;
-    const { redirect_uris, ...saying } = sayingOf(info, before);
-    const application_type = info.application_type || saidText(before, 'application_type', 'web');
-    return {
-      mistakes,
-      value: {
-        saying: { ...saying, said: { redirect_uris, application_type } },
-        client_id: info.client_id || undefined,
-        client_secret: info.client_secret || undefined,
-      },
-    };
-  },
+  read: readingWith('application_type', 'web'),
   write: (own, client_secret, expiresAt) => ({
     client_id: own.client.id,
     ...(client_secret !== undefined && { client_secret, client_secret_expires_at: secondsOf(expiresAt) }),

@@ -175,6 +175,15 @@ for (const store of stores()) {
       assert.equal(manager.received.length, expected.length);
     });
 
+    test('a client of the gateway is told of where it holds no scope, as at an API that has none', async (t) => {
+      const { manager, ...wso2 } = await notified(t, store, { scopes: [] });
+      const [disabled, deleted] = [await madeThrough(wso2), await madeThrough(wso2, 'b_PRODUCTION')];
+      expectStatus(await wso2.server.call('PATCH', `/clients/${disabled.client_id}`, { enabled: false }), 200);
+      expectStatus(await wso2.server.call('DELETE', `/clients/${deleted.client_id}`), 204);
+      await until('both', () => manager.received.length >= 4);
+      assert.deepEqual(saidOf(manager), endOf(disabled.client_id, deleted.client_id));
+    });
+
     test('nothing is sent without an address, to a gateway that is disabled or to another’s, then or later', async (t) => {
       const wso2 = await notified(t, store);
       const { server, manager, gateway } = wso2;
