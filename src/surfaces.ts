@@ -48,7 +48,7 @@ export interface SurfaceParts
   readonly serverKeys: ServerKeys;
   readonly observer: ChangeObserver;
   readonly catalogue: Catalogue;
-  readonly lastUsed: Pick<LastUsed, 'noteGatewayKey'>;
+  readonly lastUsed: Pick<LastUsed, 'noteGatewayKey' | 'noteGateway'>;
   readonly verdicts: Verdicts;
   readonly authenticate: Authenticate;
   readonly gatewayDoor: DialectParts['door'];
@@ -84,6 +84,7 @@ export function surfaces(parts: SurfaceParts): { app: Koa; metricsApp: Koa } {
         gateways: catalogue,
         allow: config.forwardAuthAllow,
         onKeyUsed: (keyId, at) => parts.lastUsed.noteGatewayKey(keyId, at),
+        onAsked: (gatewayId, at) => parts.lastUsed.noteGateway(gatewayId, at),
       }),
       trustedProxies: config.trustedProxies,
       apiKeyHeader: config.apiKeyHeader,

@@ -72,13 +72,17 @@ export const GatewayView = z
     enabled: shape.enabled,
     status: z.enum(['disabled', 'waiting', 'connected', 'failing']).meta({
       description:
-        '`waiting`: it has not shown a credential yet. `failing`: it was not told of the last revocation, or not reached by ' +
-        'the last sync.',
+        '`waiting`: it has neither shown a credential nor asked from its address yet. `failing`: it was not told of the ' +
+        'last revocation, or not reached by the last sync.',
     }),
-    last_contact_at: z.iso.datetime().nullable().meta({
-      description:
-        'When it last showed a credential, to within some seconds; when a Kong that is kept in line was last reached.',
-    }),
+    last_contact_at: z.iso
+      .datetime()
+      .nullable()
+      .meta({
+        description:
+          'When it last showed a credential or asked from its address, to within some seconds; when a Kong that is kept ' +
+          'in line was last reached.',
+      }),
     notify_status: NotifyStatus.nullable(),
     client_id: shape.client_id.meta({ description: 'Its own, at the OAuth endpoints; null where it needs none.' }),
     settings: z.object({
@@ -191,6 +195,7 @@ function notifyStatusOf(gateway: Gateway): z.infer<typeof NotifyStatus> | null {
 
 async function lastContact(storage: Storage, gateway: Gateway): Promise<string | null> {
   const { secrets, keys } = await readCredentials(storage, gateway);
-  const times = [...secrets, ...keys].flatMap(({ last_used_at }) => last_used_at ?? []);
-  return times.sort().at(-1) ?? null;
+  const times = [gateway.asked_at, ...[...secrets, ...keys].map(({ last_used_at }) => last_used_at)];
+  const known = times.filter((time) => typeof time === 'string');
+  return known.sort().at(-1) ?? null;
 }

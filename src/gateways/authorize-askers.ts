@@ -18,6 +18,8 @@ export interface Asker {
 }
 
 interface AskingGateway {
+  /** Missing for an address of the setting. */
+  readonly id?: string;
   /** About which APIs; undefined for all. */
   readonly apiIds: ReadonlySet<string> | undefined;
   readonly proxyHops: number;
@@ -40,6 +42,8 @@ export interface AskerParts {
   readonly allow: readonly string[];
   /** Told of each use of a gateway's key. @param at milliseconds */
   readonly onKeyUsed: (keyId: string, at: number) => void;
+  /** Told of each gateway that it may be who asks by its address. @param at milliseconds */
+  readonly onAsked: (gatewayId: string, at: number) => void;
 }
 
 /** How many addresses are remembered: far more than gateways have. */
@@ -69,8 +73,14 @@ export class Askers {
   who(address: string | undefined, key: string | undefined): Asker | AskerFault {
     if (key !== undefined) return this.#byKey(address, key);
     if (address === undefined) return { fault: 'nobody knows from where this is asked', about: 'unknown' };
-    const remembered = this.#byAddress.get(address);
-    if (remembered !== undefined) return remembered;
+    const asker = this.#byAddress.get(address) ?? this.#remember(address);
+    if ('gateways' in asker) {
+      for (const { id } of asker.gateways) if (id !== undefined) this.#parts.onAsked(id, Date.now());
+    }
+    return asker;
+  }
+
+  #remember(address: string): Asker | AskerFault {
     const found = this.#at(address);
     // Full only where those who ask are no gateways.
     if (this.#byAddress.size >= REMEMBERED) this.#byAddress.clear();
@@ -130,7 +140,8 @@ export function proxyHopsAt({ gateways }: Asker, apiId: string): number | undefi
 function askerOf(gateways: readonly Gateway[]): Asker {
   return {
     name: gateways.map(({ id }) => id).join(' '),
-    gateways: gateways.map(({ api_ids, proxy_hops }) => ({
+    gateways: gateways.map(({ id, api_ids, proxy_hops }) => ({
+      id,
       apiIds: api_ids.length === 0 ? undefined : new Set(api_ids),
       proxyHops: proxy_hops,
     })),

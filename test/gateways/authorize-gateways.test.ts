@@ -194,20 +194,31 @@ for (const store of stores()) {
       assert.equal((await ask(server.issuer, path, shown)).status, 403, 'a key of another kind is none');
     });
 
-    test('each use of a key shows when the gateway last asked', async (t) => {
-      const { server, status } = await arranged(t, store, NOWHERE);
-      const { id, credentials } = await configure(server);
-      const contact = async () => expectStatus(await server.call('GET', `/gateways/${id}`), 200);
-      assert.deepEqual([(await contact()).status, (await contact()).last_contact_at], ['waiting', null]);
-      const begun = Date.now();
-      assert.equal(await status(keyed(credentials.api_key)), 200);
-      const deadline = Date.now() + 15_000;
-      while ((await contact()).last_contact_at === null && Date.now() < deadline) await wait(200);
-      const { status: now, last_contact_at } = await contact();
-      assert.equal(now, 'connected');
-      assert.ok(Math.abs(Date.parse(last_contact_at) - begun) < 2000);
+    test('who asks by a key, or from an address of its own, is seen to be there, and when it last was', async (t) => {
+      const { server, status } = await arranged(t, store, PROXIED);
+      const byKey = await configure(server);
+      const byAddress = await configure(server, { addresses: [GATEWAY] });
+      const never = await configure(server, { addresses: ['198.51.100.8'] });
+      await seen(server, byKey.id, () => status(keyed(byKey.credentials.api_key)));
+      await seen(server, byAddress.id, () => status(from(GATEWAY)));
+      const other = expectStatus(await server.call('GET', `/gateways/${never.id}`), 200);
+      assert.deepEqual([other.status, other.last_contact_at], ['waiting', null]);
     });
   });
+}
+
+/** Has a gateway ask of which nobody has heard, until it is seen to be there. */
+async function seen(server: Running, id: string, asks: () => Promise<number>): Promise<void> {
+  const contact = async () => expectStatus(await server.call('GET', `/gateways/${id}`), 200);
+  const before = await contact();
+  assert.deepEqual([before.status, before.last_contact_at], ['waiting', null]);
+  const begun = Date.now();
+  assert.equal(await asks(), 200);
+  const deadline = begun + 15_000;
+  while ((await contact()).last_contact_at === null && Date.now() < deadline) await wait(200);
+  const { status, last_contact_at, updated_at } = await contact();
+  assert.deepEqual([status, updated_at], ['connected', before.updated_at]);
+  assert.ok(Math.abs(Date.parse(last_contact_at) - begun) < 2000);
 }
 
 /** @returns after how many milliseconds it did */

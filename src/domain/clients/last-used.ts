@@ -1,6 +1,10 @@
-/** When secrets, API keys and gateways' keys were last used, and keys how often: gathered off the hot path and written now and then. */
+/**
+ * When secrets, API keys and gateways' keys were last used, keys how often, and when gateways last asked: gathered off the
+ * hot path and written now and then.
+ */
 import { apiKeys } from '../api-keys/api-keys.ts';
 import { gatewayKeys } from '../gateways/gateway-credentials.ts';
+import { gateways } from '../gateways/gateways.ts';
 import type { Storage } from '../store.ts';
 import { clientSecrets } from './client-secrets.ts';
 
@@ -17,6 +21,7 @@ export class LastUsed {
   #secrets: Uses = new Map();
   #keys: Uses = new Map();
   #gatewayKeys: Uses = new Map();
+  #gateways: Uses = new Map();
 
   constructor(storage: Storage) {
     this.#storage = storage;
@@ -37,17 +42,23 @@ export class LastUsed {
     add(this.#gatewayKeys, keyId, { at, count: 1 });
   }
 
+  /** A gateway asked that is known by its address. @param at milliseconds */
+  noteGateway(gatewayId: string, at: number): void {
+    add(this.#gateways, gatewayId, { at, count: 1 });
+  }
+
   /**
    * Writes what was noted since the last time. What fails to be written is noted again; where it was written all the
    * same, those uses count twice.
    */
   async flush(): Promise<void> {
-    const [secrets, keys, gateway] = [this.#secrets, this.#keys, this.#gatewayKeys];
-    [this.#secrets, this.#keys, this.#gatewayKeys] = [new Map(), new Map(), new Map()];
+    const [secrets, keys, gateway, asked] = [this.#secrets, this.#keys, this.#gatewayKeys, this.#gateways];
+    [this.#secrets, this.#keys, this.#gatewayKeys, this.#gateways] = [new Map(), new Map(), new Map(), new Map()];
     const written = await Promise.allSettled([
       keeping(secrets, this.#secrets, () => this.#storage.annotate(clientSecrets, notes(secrets))),
       keeping(keys, this.#keys, () => this.#storage.annotate(apiKeys, countedNotes(keys))),
       keeping(gateway, this.#gatewayKeys, () => this.#storage.annotate(gatewayKeys, notes(gateway))),
+      keeping(asked, this.#gateways, () => this.#storage.annotate(gateways, askedNotes(asked))),
     ]);
     for (const outcome of written) if (outcome.status === 'rejected') throw outcome.reason;
   }
@@ -71,6 +82,10 @@ function add(uses: Uses, id: string, { at, count }: Use): void {
 
 function notes(uses: Uses) {
   return [...uses].map(([id, { at }]) => ({ id, values: { last_used_at: new Date(at).toISOString() } }));
+}
+
+function askedNotes(uses: Uses) {
+  return [...uses].map(([id, { at }]) => ({ id, values: { asked_at: new Date(at).toISOString() } }));
 }
 
 function countedNotes(uses: Uses) {

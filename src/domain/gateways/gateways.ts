@@ -71,6 +71,8 @@ export const Gateway = z.object({
   role_id: z.string().nullable(),
   /** It is told of nothing up to this place in the audit trail's chain. */
   begins_after: z.int().min(0),
+  /** When it last asked at forward-auth, known by its address; missing before the first time. */
+  asked_at: z.iso.datetime().nullable().optional(),
   /** What came of the last attempt to tell it of a revocation; missing before the first. */
   notify_tried_at: z.iso.datetime().nullable().optional(),
   notify_delivered_at: z.iso.datetime().nullable().optional(),
@@ -111,6 +113,7 @@ export const gateways: Table<Gateway> = {
       audience_id: 'unlogged',
       role_id: 'unlogged',
       begins_after: 'unlogged',
+      asked_at: 'unlogged',
       notify_tried_at: 'unlogged',
       notify_delivered_at: 'unlogged',
       notify_last_status: 'unlogged',
