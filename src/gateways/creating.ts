@@ -41,7 +41,8 @@ export async function createThrough(
   const { ctx, gateway, credentialId, body } = call;
   const id = creationId(creationKey, gateway.id, credentialId, body);
   for (;;) {
-    const creation = await beginCreation(storage, id, beginning.chosen?.client_id);
+    const isGone = () => hasEnded(ctx.res);
+    const creation = await beginCreation(storage, id, { clientId: beginning.chosen?.client_id, isGone });
     const leave = settleWith(ctx.res, storage, creation, parts.onError);
     try {
       if (!hasEnded(ctx.res)) return await createOnce(parts, call, beginning, creation);

@@ -5,6 +5,7 @@
 import assert from 'node:assert/strict';
 import { describe, type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { DomainError } from '../../src/domain/errors.ts';
 import {
   beginCreation,
   breakCreation,
@@ -149,6 +150,23 @@ for (const store of stores()) {
       await endCreation(storage, taken);
       const ids = (await Promise.all([first, second])).map(({ client_id }) => client_id);
       assert.equal(new Set(ids).size, 2, 'one takes it over; who waited for that begins another');
+    });
+
+    test('nobody waits for ever, nor for somebody who has gone', async (t) => {
+      const { storage, id } = await creations(t, store);
+      await beginCreation(storage, id);
+      await ending(storage, id, Date.now() + 60_000);
+      const began = Date.now();
+      const busy = (error: unknown) => error instanceof DomainError && error.kind === 'busy';
+      await assert.rejects(beginCreation(storage, id, { patience: 200 }), busy);
+      assert.ok(Date.now() - began >= 200);
+      let gone = false;
+      const waiting = beginCreation(storage, id, { isGone: () => gone });
+      setTimeout(() => {
+        gone = true;
+      }, 100);
+      await assert.rejects(waiting, /connection broke/);
+      assert.ok(Date.now() - began < 5_000);
     });
   });
 }

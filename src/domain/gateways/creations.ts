@@ -3,8 +3,9 @@
  * second, and must be answered the same client. Only where the first answer was not completely written: names collide, so
  * that two applications may well ask in the same words one after the other.
  */
-import { createHmac } from 'node:crypto';
+import { createHmac, randomInt } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
+import { DomainError } from '../errors.ts';
 import { newId } from '../ids.ts';
 import { DuplicateError, StaleError, type Storage, type StoredRecord, type Table } from '../store.ts';
 import type { Unit } from '../unit.ts';
@@ -21,7 +22,10 @@ export const gatewayCreations: Table<Creation> = { name: 'gateway_creations', ex
 
 /** How long a repetition is taken for one. */
 const WINDOW_MS = 5_000;
+/** Who waits for long looks less and less often: there may be hundreds of them, each waiting for all before it. */
 const LOOK_EVERY_MS = 25;
+const LOOK_EVERY_MS_MAX = 250;
+const WAIT_MS_MAX = 15_000;
 
 /** @param credentialId by what the gateway asks @returns the id of the creation that this request is */
 export function creationId(key: Buffer, gatewayId: string, credentialId: string, body: Buffer): string {
@@ -29,13 +33,28 @@ export function creationId(key: Buffer, gatewayId: string, credentialId: string,
   return hmac.digest('base64url');
 }
 
+/** How a creation begins. */
+interface Beginning {
+  /** Where it was chosen elsewhere. */
+  readonly clientId?: string | undefined;
+  /** Milliseconds. */
+  readonly patience?: number;
+  /** Whether whoever asked has gone, so that there is nothing to wait for. */
+  readonly isGone?: () => boolean;
+}
+
 /**
  * Begins a creation, or takes over one that broke off. While another is being answered in the same words, it waits to
  * learn what becomes of that.
- * @param clientId where it was chosen elsewhere
  * @returns it, with the id that the client is to have, or has already
+ * @throws DomainError `busy` where it waited for too long, `conflict` where nobody waits any more
  */
-export async function beginCreation(storage: Storage, id: string, clientId = newId('cli')): Promise<Creation> {
+export async function beginCreation(
+  storage: Storage,
+  id: string,
+  { clientId = newId('cli'), patience = WAIT_MS_MAX, isGone = () => false }: Beginning = {},
+): Promise<Creation> {
+  const began = Date.now();
   let seen: Creation | undefined;
   for (;;) {
     const known = await storage.get(gatewayCreations, id);
@@ -49,7 +68,11 @@ export async function beginCreation(storage: Storage, id: string, clientId = new
       if (taken) return taken;
     } else {
       seen = known;
-      await pause(LOOK_EVERY_MS);
+      const waited = Date.now() - began;
+      if (isGone()) throw new DomainError('conflict', 'The connection broke before the client was made.');
+      if (waited > patience) throw new DomainError('busy', 'Many ask for the same at this moment; try again later.');
+      // Not all of them at once, or the next would begin as late as the last looks.
+      await pause(randomInt(LOOK_EVERY_MS, Math.min(2 * LOOK_EVERY_MS + Math.floor(waited / 10), LOOK_EVERY_MS_MAX)));
     }
   }
 }
