@@ -11,7 +11,9 @@ for (const store of stores()) {
     test('tokens for its APIs have the further claims, others none, and the usual ones stay', async (t) => {
       const server = await running(t, store);
       const [behind, other] = [await registerApi(server), await registerApi(server)];
-      const claims = { appid: 'client_id', 'https://example.com/roles': 'roles', app_name: 'application_name' };
+      const named = { appid: 'client_id', 'https://example.com/roles': 'roles', app_name: 'application_name' };
+      // What every object of JavaScript has is no claim yet.
+      const claims = { ...named, constructor: 'environment' };
       const settings = { apis: [behind.identifier], claims };
       const gateway = expectStatus(
         await server.call('POST', '/gateways', { type: 'generic', name: 'G', settings }),
@@ -22,6 +24,7 @@ for (const store of stores()) {
       const application = expectStatus(await server.call('GET', `/applications/${client.application_id}`), 200);
 
       const said = { appid: client.client_id, 'https://example.com/roles': [], app_name: application.name };
+      Object.assign(said, { constructor: 'production' });
       const token = async (resource: string) => {
         return expectStatus(await server.token(client, { resource }), 200).access_token as string;
       };

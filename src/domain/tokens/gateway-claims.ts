@@ -21,7 +21,9 @@ export function gatewayClaimsFor(
   const claims: Record<string, string | readonly string[]> = {};
   for (const { api_ids, claims: further = {} } of knowledge.gateways()) {
     if (!api_ids.includes(grant.api.id)) continue;
-    for (const [name, source] of Object.entries(further)) claims[name] ??= contentOf(grant.standing, source);
+    for (const [name, source] of Object.entries(further)) {
+      if (!Object.hasOwn(claims, name)) claims[name] = contentOf(grant.standing, source);
+    }
   }
   const kongKey = kongKeyFor(knowledge, grant, kidOf);
   return kongKey === undefined ? claims : { ...claims, kong_key: kongKey };
