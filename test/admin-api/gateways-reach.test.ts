@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { configured } from '../gateways/configured.ts';
 import { raw } from '../gateways/forward-auth.ts';
-import { portal, VERSION } from '../gateways/kong/portal.ts';
+import { ORDERS as ORDERS_OF_KONNECT, portal, STOCK, VERSION } from '../gateways/kong/portal.ts';
 import { connected, ORDERS } from '../gateways/wso2/connector.ts';
 import { allOf, expectStatus, registerApi, registerClient } from '../support/registered.ts';
 import { type Running, running, send } from '../support/running.ts';
@@ -209,6 +209,36 @@ for (const store of stores()) {
       expectStatus(await server.call('PATCH', path, { permissions: [] }), 200);
       expectStatus(await konnect.register(client_id, VERSION.ordersReading), 200);
       assert.deepEqual(await scopes(), ['orders:read']);
+    });
+
+    test('nobody gets at the credentials of a client that Konnect has not registered yet without what that may give', async (t) => {
+      const konnect = await portal(t, store);
+      const { server } = konnect;
+      const { client_id } = await konnect.create();
+      const administering = ['clients:write', 'secrets:write'].map((scope) => ({ api: server.admin.resource, scope }));
+      const holding = [
+        ...['orders:read', 'orders:write'].map((scope) => ({ api: ORDERS_OF_KONNECT, scope })),
+        { api: STOCK, scope: 'stock:read' },
+      ];
+      const machine = await registerClient(server, { permissions: [...administering, ...holding] });
+      const { access_token } = expectStatus(await server.token(machine, { resource: server.admin.resource }), 200);
+      const headers = { authorization: `Bearer ${access_token}`, 'content-type': 'application/json' };
+      const attempt = async (method: string, path: string, body: object) =>
+        (await send(`${server.issuer}/admin/v1${path}`, { method, headers, body: JSON.stringify(body) })).status;
+      const attempts = [
+        ['POST', `/clients/${client_id}/secrets`, {}],
+        ['POST', `/clients/${client_id}/secrets/rotate`, { overlap_seconds: 60 }],
+      ] as const;
+      // It lacks the third API, which has no scopes.
+      for (const [method, path, body] of attempts) assert.equal(await attempt(method, path, body), 403, path);
+      const { data } = expectStatus(await server.call('GET', `/clients/${client_id}/secrets`), 200);
+      assert.equal(data.length, 1);
+      // Where it holds all that may come, it may.
+      const products = [{ version: VERSION.orders, api: ORDERS_OF_KONNECT }];
+      const { id } = konnect.gateway;
+      expectStatus(await server.call('PATCH', `/gateways/${id}`, { settings: { products } }), 200);
+      for (const [method, path, body] of attempts) assert.equal(await attempt(method, path, body), 201, path);
+      expectStatus(await konnect.at('POST', `/${client_id}/secrets`), 201);
     });
   });
 }

@@ -11,6 +11,7 @@ import { type Client, clients } from '../clients/clients.ts';
 import { DomainError } from '../errors.ts';
 import type { Storage } from '../store.ts';
 import type { Work } from '../work.ts';
+import { grantsToCome } from './grants-to-come.ts';
 import { isPlatformOwner, type Permission, type Principal } from './principal.ts';
 
 /** One right that a write hands out, and the place in the request that asks for it. */
@@ -72,7 +73,8 @@ export async function grantsOfRoles(storage: Storage, roleIds: readonly string[]
 }
 
 /**
- * Demands everything that these clients hold: whoever gets at a client's credentials has its rights. Those of his own
+ * Demands everything that these clients hold, or are given by their gateways: whoever gets at a client's credentials has
+ * its rights. Those of his own
  * application a member handles whatever they hold, for a platform owner gave it to the application; only what
  * administers Latchkey he does not.
  * @param at the place in the request that would bring it about
@@ -92,7 +94,8 @@ export async function demandRightsOf(work: Work, all: readonly Client[], at: str
       may_introspect: api,
     })),
   ]);
-  await demandGrants(work, [...grants, ...(await grantsOfRoles(work.storage, roleIds, () => at))]);
+  const byRoles = await grantsOfRoles(work.storage, roleIds, () => at);
+  await demandGrants(work, [...grants, ...byRoles, ...(await grantsToCome(work, holders, at))]);
   // Decided on these records as they are: a right that is added meanwhile asks again.
   for (const holder of all) work.unit.require(clients, holder);
   const allRoleIds = [...new Set(all.flatMap(({ role_ids }) => role_ids))];
