@@ -75,6 +75,7 @@ const PreviewedClaims = z.looseObject({
   roles: z.array(z.string()),
   environment: z.string(),
   entity_id: z.string().optional(),
+  aut: z.literal('APPLICATION').optional(),
   kong_key: z.string().optional(),
 });
 

@@ -44,7 +44,7 @@ const TAKEN = [
     'nonce',
     'typ',
   ],
-  ...['client_id', 'azp', 'scope', 'scp', 'roles', 'environment', 'entity_id', 'kong_key', 'active', 'username'],
+  ...['client_id', 'azp', 'scope', 'scp', 'roles', 'environment', 'entity_id', 'aut', 'kong_key', 'active', 'username'],
   ...['token_type', 'application', 'consumerKey', 'events', 'sub_id'],
 ];
 

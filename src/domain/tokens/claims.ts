@@ -19,6 +19,8 @@ export interface AccessTokenClaims {
   readonly environment: string;
   /** The client again, of one that was made through a gateway: by this WSO2 ends all tokens of a client. */
   readonly entity_id?: string;
+  /** Of such a client too: by this WSO2 tells its tokens from users'. */
+  readonly aut?: 'APPLICATION';
 }
 
 /** What a token says beside its grant. */
@@ -52,6 +54,6 @@ export function claimsOf({ standing, api, scopes }: Grant, making: TokenMaking):
     scp: scopes,
     roles,
     environment: client.environment,
-    ...(client.gateway_id && { entity_id: client.id }),
+    ...(client.gateway_id && { entity_id: client.id, aut: 'APPLICATION' as const }),
   };
 }

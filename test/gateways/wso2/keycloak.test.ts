@@ -69,6 +69,7 @@ for (const store of stores()) {
       const header = decodeProtectedHeader(String(first['access_token']));
       assert.deepEqual([header.alg, header.typ, typeof header.kid], ['RS256', 'at+jwt', 'string']);
       assert.deepEqual([claims['azp'], claims['entity_id'], claims.aud], [client_id, client_id, ORDERS]);
+      assert.equal(claims['aut'], 'APPLICATION');
       assert.equal(typeof claims.iat, 'number');
       assert.ok(!('consumerKey' in claims) && !('application' in claims), 'would be taken for an API key');
 
