@@ -3,10 +3,12 @@ import { createHash } from 'node:crypto';
 import { stringify } from 'yaml';
 import { z } from 'zod';
 import { DomainError } from '../domain/errors.ts';
+import { demandGateways } from '../domain/gateways/gateway-rights.ts';
 import type { Gateway } from '../domain/gateways/gateways.ts';
 import { deckFile } from '../domain/gateways/kong/deck-file.ts';
 import { KongSync, kongSyncs, noteSync } from '../domain/gateways/kong/kong-syncs.ts';
 import type { Storage } from '../domain/store.ts';
+import { Unit } from '../domain/unit.ts';
 import { findGateway } from './gateway-view.ts';
 import { operation } from './operation.ts';
 
@@ -111,7 +113,10 @@ export const gatewayKongOperations = [
     result: Sync,
     find: findKong,
     // Once: it may be slow, and what it writes is not ours.
-    prepare: ({ services, found, body }) => services.kong.sync(found, { dryRun: body.dry_run }),
+    async prepare({ services, storage, principal, found, body }) {
+      await demandGateways({ storage, principal, unit: new Unit() });
+      return await services.kong.sync(found, { dryRun: body.dry_run });
+    },
     async run(call) {
       if (!call.body.dry_run) noteSync(call.unit, call.prepared);
       return { body: call.prepared };

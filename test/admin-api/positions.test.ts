@@ -10,7 +10,7 @@ import { OWNERSHIP_SCOPE } from '../../src/domain/access/principal.ts';
 import { byKey, type Call, callWith, makeMember, sessionHeaders, signedIn } from '../support/people.ts';
 import { expectStatus, registerClient } from '../support/registered.ts';
 import { type Answer, type Running, running } from '../support/running.ts';
-import { stores } from '../support/stores.ts';
+import { sampled, stores } from '../support/stores.ts';
 import { deadDelivery } from '../webhooks/deliveries.ts';
 
 type Operation = (typeof operations)[number];
@@ -39,7 +39,7 @@ for (const store of stores()) {
     test('every operation refuses whom it is not for, whatever else is wrong with the request', async (t) => {
       const server = await running(t, store);
       const askers = await everybody(server);
-      for (const operation of operations) {
+      for (const operation of sampled(store, operations, 4)) {
         const path = operation.path.replaceAll(/:[a-z_]+/g, 'nothing');
         for (const [asker, call] of askers) {
           const what = `${asker}: ${operation.method} ${path}`;

@@ -158,7 +158,7 @@ for (const store of stores()) {
       assert.match(steps[0]?.detail ?? '', /enable it/);
     });
 
-    test('who is no platform owner lends no credential to anybody', async (t) => {
+    test('who is no platform owner lends no credential to anybody, and brings no Kong in line', async (t) => {
       const server = await running(t, store);
       const { identifier } = await registerApi(server);
       const { id } = await gatewayOf(server, 'wso2-okta', { apis: [identifier] });
@@ -168,10 +168,18 @@ for (const store of stores()) {
       const headers = { authorization: `Bearer ${access_token}` };
       const answer = await send(`${resource}/gateways/${id}/test`, { method: 'POST', headers });
       assert.equal(answer.status, 403, answer.text);
+      const settings = { apis: [identifier], kong: { url: 'https://kong.invalid' } };
+      const kong = await gatewayOf(server, 'kong-admin', settings);
+      for (const dry_run of [true, false]) {
+        const body = JSON.stringify({ dry_run });
+        const json = { ...headers, 'content-type': 'application/json' };
+        const synced = await send(`${resource}/gateways/${kong.id}/sync`, { method: 'POST', headers: json, body });
+        assert.equal(synced.status, 403, synced.text);
+      }
       const { data } = (await server.call('GET', `/audit-entries?actor=${clerk.client_id}`)).body;
       assert.deepEqual(
         data.map(({ action }: { action: string }) => action),
-        ['call.refused'],
+        ['call.refused', 'call.refused', 'call.refused'],
       );
     });
   });
