@@ -39,9 +39,19 @@ export class Follower {
   /** Resolves once the stream is open; see `Storage.follow`. */
   static async start(client: MongoClient, feed: Collection<FeedRow>, listener: FeedListener): Promise<Follower> {
     const follower = new Follower(client, feed, listener);
-    const first = await persistently(() => follower.#nextOrClosed());
-    void follower.#run(first);
+    const first = await persistently(() => follower.#begin());
+    void follower.#run(first.look);
     return follower;
+  }
+
+  /** @returns the first look, still under way: the server holds back its answer, but the stream is open by then */
+  async #begin(): Promise<{ look: Promise<Look> }> {
+    const stream = await this.#open();
+    this.#stream = stream;
+    const isOpen = new Promise((resolve) => stream.once('resumeTokenChanged', resolve));
+    const first = this.#nextOrClosed();
+    await Promise.race([isOpen, first]);
+    return { look: first.then((changes) => ({ changes, isAnew: false })).catch(() => 'failed' as const) };
   }
 
   stop(): void {
@@ -49,8 +59,8 @@ export class Follower {
     this.#closeStream();
   }
 
-  async #run(first: readonly Change[]): Promise<void> {
-    let look: Look = { changes: first, isAnew: false };
+  async #run(first: Promise<Look>): Promise<void> {
+    let look = await first;
     while (!this.#stopping.signal.aborted) {
       if (look === 'failed') {
         await delay(RETRY_MS, undefined, { signal: this.#stopping.signal }).catch(() => undefined);
