@@ -11,7 +11,7 @@ import { type Store, stores } from '../support/stores.ts';
 import { Observer, untilSo } from './observers.ts';
 
 const BOUND_MS = 1_000;
-const ROUNDS = 2;
+const ROUNDS = 1;
 const LOAD_CONNECTIONS = 6;
 
 interface Fleet {
