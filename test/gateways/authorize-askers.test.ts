@@ -1,7 +1,7 @@
 /** Forward-auth: who may ask, and from where a gateway's client is taken to come. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { stores } from '../support/stores.ts';
+import { anyStore } from '../support/stores.ts';
 import { ask, bearer, type Furnished, furnished, target } from './forward-auth.ts';
 
 const faults = ({ server }: Furnished) =>
@@ -16,7 +16,7 @@ async function restricted(f: Furnished, allowed_ips = ['192.0.2.0/24', '2001:db8
   };
 }
 
-for (const store of stores()) {
+for (const store of anyStore()) {
   describe(`forward-auth, who asks (${store.name})`, { skip: store.skip }, () => {
     test('whoever is not on the list of gateways gets 403, also with a good credential, and never why', async (t) => {
       const f = await furnished(t, store, { LATCHKEY_FORWARD_AUTH_ALLOW: '192.0.2.0/24' });

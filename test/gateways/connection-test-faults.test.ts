@@ -11,7 +11,7 @@ import { Sealer } from '../../src/domain/installation/sealing.ts';
 import type { Storage } from '../../src/domain/store.ts';
 import { type ConnectionTestParts, connectionTester } from '../../src/gateways/connection-test.ts';
 import { type Admin, admin, furnish, ISSUER, ORDERS } from '../admin-api/admin.ts';
-import { stores } from '../support/stores.ts';
+import { anyStore } from '../support/stores.ts';
 
 const ENDPOINTS = {
   discovery: `${ISSUER}/discovery`,
@@ -59,7 +59,7 @@ async function credentialsIn(storage: Storage): Promise<string[]> {
   return held.map(({ id }) => id).sort();
 }
 
-for (const store of stores()) {
+for (const store of anyStore()) {
   describe(`Faults within a connection test (${store.name})`, { skip: store.skip }, () => {
     test('whatever breaks is a step that failed, is noted, and leaves no credential; what is left is named, and ends', async (t) => {
       const server = await admin(t, store);

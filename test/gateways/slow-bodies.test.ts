@@ -6,7 +6,7 @@ import { describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expectStatus, registerApi } from '../support/registered.ts';
 import { type Running, running } from '../support/running.ts';
-import { stores } from '../support/stores.ts';
+import { anyStore } from '../support/stores.ts';
 import { type Configured, configured } from './configured.ts';
 
 /** Long enough for the head to have been read, and the credential looked at. */
@@ -47,7 +47,7 @@ async function deleteCredentials(server: Running, { id }: Configured): Promise<v
   }
 }
 
-for (const store of stores()) {
+for (const store of anyStore()) {
   describe(`slow bodies at gateways (${store.name})`, { skip: store.skip }, () => {
     test('a credential that is deleted, or a gateway that is disabled, while the body is on its way does nothing', async (t) => {
       const server = await running(t, store);

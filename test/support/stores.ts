@@ -41,6 +41,11 @@ export function stores(kind: 'quick' | 'replicated' = 'quick'): Store[] {
   ];
 }
 
+/** @returns the one store that is there everywhere: for documents, and for what is decided from memory whatever the store */
+export function anyStore(): Store[] {
+  return stores().slice(0, 1);
+}
+
 /**
  * For what is decided before the store is asked, or without regard to which it is: long walks, of which every one on each
  * store would only take its time.
