@@ -76,6 +76,7 @@ export async function removeCredential(work: Work, credential: ClientSecret | Ga
   else work.unit.remove(gatewayKeys, credential);
 }
 
+/** @returns all that the gateway has, by kind, as it is stored */
 export async function readCredentials(
   storage: Storage,
   { id, client_id }: Pick<Gateway, 'id' | 'client_id'>,
@@ -110,6 +111,7 @@ export function insertGatewayKey(
   return unit.insert(gatewayKeys, { id, gateway_id: gateway.id, label, expires_at, last_used_at: null, ...proof });
 }
 
+/** Removes all of a gateway that goes. */
 export async function removeGatewayKeys({ storage, unit }: Work, { id }: Gateway): Promise<void> {
   for (const key of await storage.all(gatewayKeys, { gateway_id: id })) unit.remove(gatewayKeys, key);
 }
