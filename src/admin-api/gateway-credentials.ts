@@ -9,6 +9,7 @@ import {
   removeCredential,
 } from '../domain/gateways/gateway-credential-changes.ts';
 import { type GatewayKey, gatewayKeys } from '../domain/gateways/gateway-credentials.ts';
+import { shownTogether } from '../domain/installation/shown-secrets.ts';
 import type { Storage } from '../domain/store.ts';
 import { findGateway } from './gateway-view.ts';
 import { GatewayCredentials, shownCredentials } from './gateways.ts';
@@ -84,8 +85,7 @@ export const gatewayCredentialOperations = [
     async run(call) {
       const added = await addCredentials(call, call.found, call.prepared, call.body.label);
       const ids = [added.secret?.id, added.key?.id].filter((id) => id !== undefined);
-      const [first = call.found.id] = ids;
-      return { body: { credentials: shownCredentials(call.found, call.prepared), ids }, secret_id: first };
+      return { body: { credentials: shownCredentials(call.found, call.prepared), ids }, secret_id: shownTogether(ids) };
     },
   }),
   operation({

@@ -4,6 +4,7 @@ import { changeGateway, createGateway, gatewayMistakes, removeGateway } from '..
 import { type MintedCredentials, mintCredentials } from '../domain/gateways/gateway-credential-changes.ts';
 import { GatewayChanges, GatewayDraft } from '../domain/gateways/gateway-drafts.ts';
 import { type Gateway, gateways } from '../domain/gateways/gateways.ts';
+import { shownTogether } from '../domain/installation/shown-secrets.ts';
 import { ListQuery, pageOf } from '../http/page.ts';
 import { findGateway, GatewayView, gatewayExample, gatewayView, gatewayViews } from './gateway-view.ts';
 import { operation } from './operation.ts';
@@ -65,13 +66,13 @@ export const gatewayOperations = [
     prepare: ({ services, body }) => mintCredentials(services.secrets, body.type),
     async run(call) {
       const { storage, services, prepared } = call;
-      const gateway = await createGateway(call, call.body, prepared);
+      const { gateway, credential_ids } = await createGateway(call, call.body, prepared);
       const view = await gatewayView(storage, services.issuer, gateway);
       return {
         body: { ...view, credentials: shownCredentials(gateway, prepared) },
         version: gateway.version,
         location: `/gateways/${gateway.id}`,
-        secret_id: gateway.id,
+        ...(credential_ids.length > 0 && { secret_id: shownTogether(credential_ids) }),
       };
     },
   }),

@@ -15,6 +15,30 @@ type Listed = { id: string; kind: string; label: string; hint: string; last_used
 
 for (const store of stores()) {
   describe(`credentials of gateways (${store.name})`, { skip: store.skip }, () => {
+    test('what shows credentials is repeated while all of them count, and no longer', async (t) => {
+      const server = await running(t, store);
+      const { identifier } = await registerApi(server);
+      const draft = { type: 'wso2-okta', name: 'Okta', settings: { apis: [identifier] } };
+      const create = (key: string) => server.call('POST', '/gateways', draft, { 'idempotency-key': key });
+      for (const kind of ['client_secret', 'api_key']) {
+        const made = expectStatus(await create(kind), 201);
+        const path = `/gateways/${made.id}/credentials`;
+        const add = () => server.call('POST', path, {}, { 'idempotency-key': `${kind}-another` });
+        const added = expectStatus(await add(), 201);
+        assert.deepEqual([(await create(kind)).body, (await add()).body], [made, added]);
+        const { data } = expectStatus(await server.call('GET', path), 200) as { data: Listed[] };
+        for (const one of data.filter((each) => each.kind === kind)) {
+          expectStatus(await server.call('DELETE', `${path}/${one.id}`), 204);
+        }
+        for (const again of [await create(kind), await add()]) {
+          assert.equal(again.status, 409, again.text);
+          assert.ok(
+            !again.text.includes(made.credentials.client_secret) && !again.text.includes(added.credentials.api_key),
+          );
+        }
+      }
+    });
+
     test('a second secret serves beside the first; once deleted, one and its tokens are dead everywhere within a second', async (t) => {
       const { server, gateway, admin: first } = await connected(t, store, 'wso2-keycloak');
       const { origin: elsewhere } = await server.another();

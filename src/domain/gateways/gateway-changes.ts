@@ -56,7 +56,7 @@ export async function createGateway(
   work: GatewayWork,
   draft: GatewayDraft,
   { gateway_id: id, client, key }: MintedCredentials,
-): Promise<Gateway> {
+): Promise<{ gateway: Gateway; credential_ids: string[] }> {
   await demandGateways(work);
   const { storage, unit, services } = work;
   const { type, name, enabled } = draft;
@@ -65,7 +65,8 @@ export async function createGateway(
   if (all.length > 0) throw invalid(all);
   const stored = { ...NO_SETTINGS, ...settings };
   const identity = client && (await insertIdentity(work, { id, name, enabled, api_ids: stored.api_ids }, client.id));
-  if (identity && client) insertSecret(work, identity.client, client.minted, { label: '', expires_at: null });
+  const secret =
+    identity && client && insertSecret(work, identity.client, client.minted, { label: '', expires_at: null });
   const role = isWso2(type)
     ? unit.insert(roles, {
         id: roleIdOf(id),
@@ -86,8 +87,8 @@ export async function createGateway(
     role_id: role?.id ?? null,
     begins_after: (await readHead(storage)).count,
   });
-  if (key) insertGatewayKey(unit, gateway, key, '');
-  return gateway;
+  const added = key && insertGatewayKey(unit, gateway, key, '');
+  return { gateway, credential_ids: [secret?.id, added?.id].filter((made) => made !== undefined) };
 }
 
 /** Disabling it ends its own tokens; clients that were made through it go on. @throws DomainError `invalid`, `forbidden` */

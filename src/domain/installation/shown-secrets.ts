@@ -4,7 +4,6 @@ import { type ApiKey, apiKeys } from '../api-keys/api-keys.ts';
 import { isRevealable } from '../clients/client-secret-recovery.ts';
 import { type ClientSecret, clientSecrets } from '../clients/client-secrets.ts';
 import { gatewayKeys } from '../gateways/gateway-credentials.ts';
-import { gateways } from '../gateways/gateways.ts';
 import { initialAccessTokens } from '../registration/initial-access-tokens.ts';
 import type { Storage } from '../store.ts';
 import { type Webhook, webhooks } from '../webhooks/webhooks.ts';
@@ -26,11 +25,25 @@ export function revealedSecret({ id }: Pick<ClientSecret, 'id'>): string {
   return `${id}#${REVEALED}`;
 }
 
-/** @param name a client secret's, an initial access token's, a gateway's or its key's id, or what one of the functions above returned @returns whether it is still what it was */
+const BESIDE = '+';
+
+/** @param ids of what one answer shows together @returns one name for all: it ends with the first of them */
+export function shownTogether(ids: readonly string[]): string {
+  return ids.join(BESIDE);
+}
+
+/**
+ * @param name a client secret's, an initial access token's or a gateway's key's id, or what a function above returned
+ * @returns whether it is still what it was
+ */
 export async function isStillShown(storage: Storage, name: string): Promise<boolean> {
+  const all = await Promise.all(name.split(BESIDE).map((one) => isOneStillShown(storage, one)));
+  return all.every((isShown) => isShown);
+}
+
+async function isOneStillShown(storage: Storage, name: string): Promise<boolean> {
   const [id = '', hash] = name.split('#');
   if (id.startsWith('iat_')) return (await storage.get(initialAccessTokens, id)) !== undefined;
-  if (id.startsWith('gw_')) return (await storage.get(gateways, id)) !== undefined;
   if (id.startsWith('gwk_')) return (await storage.get(gatewayKeys, id)) !== undefined;
   if (id.startsWith('whk_')) {
     const webhook = await storage.get(webhooks, id);
